@@ -1,0 +1,244 @@
+/* The demo as a newcomer meets it: deploy/run and its page in headless Chromium.
+ *
+ *   node --test tests/browser/demo.test.js
+ *   PEAL_DEMO_PROGRAM   the program under test (build/cli/peal)
+ *   PEAL_TEST_SHOTS     folder for screenshots, if wanted */
+'use strict';
+const { test, before, after } = require('node:test');
+const assert = require('node:assert');
+const { spawn } = require('node:child_process');
+const { createHmac } = require('node:crypto');
+const { once } = require('node:events');
+const fs = require('node:fs');
+const net = require('node:net');
+const path = require('node:path');
+const { chromium } = require('playwright-core');
+
+const RUN = path.join(__dirname, '../../deploy/run');
+const SECRET = 'browser-test-secret-0123456789abcdef';
+const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+  '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+const PHONE = { width: 360, height: 740 };
+const DESKTOP = { width: 1280, height: 800 };
+const WAIT = 15000;
+
+let demo, browser, url;
+
+function findBrowser() {
+  for (const name of ['chromium', 'chromium-browser', 'google-chrome'])
+    for (const folder of process.env.PATH.split(':'))
+      if (fs.existsSync(path.join(folder, name))) return path.join(folder, name);
+  throw new Error('no chromium on the PATH; deploy/setup test installs it');
+}
+
+async function freePort() {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/* Starts deploy/run in its own process group; up is true once it has printed the URLs. */
+async function startDemo(port, loginPort) {
+  const env = { ...process.env, PEAL_AUTH_SECRET: SECRET, PEAL_DEMO_PORT: port, PEAL_DEMO_LOGIN_PORT: loginPort };
+  delete env.PEAL_TEST_SHOTS;
+  const child = spawn(RUN, { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  const it = { child, output: '', port };
+  it.exited = once(child, 'exit');
+  const up = new Promise((resolve) => {
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (data) => {
+        it.output += data;
+        if (it.output.includes('Ctrl-C stops both')) resolve(true);
+      });
+  });
+  it.up = await Promise.race([up, once(child, 'close').then(() => false)]);
+  return it;
+}
+
+async function stopDemo(it, signal) {
+  process.kill(-it.child.pid, signal);
+  return (await it.exited)[0];
+}
+
+async function openPage(viewport, options = {}) {
+  const context = await browser.newContext({ viewport, ...options });
+  const page = await context.newPage();
+  page.setDefaultTimeout(WAIT);
+  page.on('pageerror', (error) => { page.broken = error; });
+  await page.goto(url);
+  return page;
+}
+
+async function join(page, name, ttl) {
+  await page.getByLabel('Your name').fill(name);
+  if (ttl) await page.getByLabel(ttl, { exact: true }).check();
+  await page.getByRole('button', { name: 'Join' }).click();
+  await see(page, '#state', 'Connected');
+}
+
+async function say(page, text) {
+  await page.getByLabel('Message', { exact: true }).fill(text);
+  await page.getByRole('button', { name: 'Send' }).click();
+}
+
+const see = (page, selector, text) =>
+  page.locator(selector).filter({ hasText: text }).first().waitFor();
+
+async function shot(page, name) {
+  const folder = process.env.PEAL_TEST_SHOTS;
+  if (!folder) return;
+  fs.mkdirSync(folder, { recursive: true });
+  await page.screenshot({ path: path.join(folder, `${name}.png`) });
+}
+
+async function leave(...pages) {
+  for (const page of pages) {
+    assert.equal(page.broken, undefined);
+    await page.context().close();
+  }
+}
+
+function mint(name, seconds) {
+  const part = (o) => Buffer.from(JSON.stringify(o)).toString('base64url');
+  const now = Math.floor(Date.now() / 1000);
+  const text = `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ sub: name, name, iat: now, exp: now + seconds })}`;
+  return `${text}.${createHmac('sha256', SECRET).update(text).digest('base64url')}`;
+}
+
+/* The first login gets a token that lives some seconds only. */
+const shortFirstToken = (page, name, seconds) =>
+  page.route('**/login', (route) => route.fulfill({
+    headers: { 'Access-Control-Allow-Origin': '*' },
+    json: { token: mint(name, seconds), expires_in: seconds, username: name },
+  }), { times: 1 });
+
+before(async () => {
+  demo = await startDemo(await freePort(), await freePort());
+  assert.ok(demo.up, demo.output);
+  url = `http://localhost:${demo.port}/`;
+  browser = await chromium.launch({ executablePath: findBrowser(), args: FLAGS });
+});
+
+after(async () => {
+  await browser?.close();
+  if (demo?.child.exitCode === null) await stopDemo(demo, 'SIGKILL');
+});
+
+test('two users see each other\'s messages, by websocket', async () => {
+  const ann = await openPage(DESKTOP);
+  const bob = await openPage(PHONE, { colorScheme: 'dark', hasTouch: true, isMobile: true, deviceScaleFactor: 2 });
+  await shot(ann, 'login-desktop-light');
+  await shot(bob, 'login-phone-dark');
+  await join(ann, 'Ann');
+  await join(bob, 'Bob', '10 min');
+  await see(ann, '#transport', 'websocket');
+  await see(bob, '#transport', 'websocket');
+
+  await say(ann, 'Hello Bob, do you hear the bell?');
+  await see(bob, '.row:not(.own)', 'Hello Bob, do you hear the bell?');
+  await say(bob, 'Loud and clear.');
+  await see(ann, '.row:not(.own)', 'Loud and clear.');
+  const hostile = '<img src=x onerror="document.title=\'broken\'"><b>not bold</b>';
+  await say(bob, hostile);
+  await see(ann, '.row:not(.own) .text', hostile);
+  await say(ann, 'Nice try ' + 'x'.repeat(120));
+  await see(ann, '.own.acked', 'Nice try');
+  await see(bob, '.row:not(.own)', 'Nice try');
+
+  assert.equal(await ann.title(), 'Peal demo');
+  assert.equal(await ann.locator('.row').count(), 4, 'the sender sees its own message once');
+  assert.equal(await bob.locator('.own.acked').count(), 2);
+  await shot(ann, 'chat-desktop-light');
+  await shot(bob, 'chat-phone-dark');
+  await ann.emulateMedia({ colorScheme: 'dark' });
+  await bob.emulateMedia({ colorScheme: 'light' });
+  await shot(ann, 'chat-desktop-dark');
+  await shot(bob, 'chat-phone-light');
+  await leave(ann, bob);
+});
+
+test('a bad token is refused in words, and the live connection stays', async () => {
+  const page = await openPage(DESKTOP);
+  await join(page, 'Ann');
+  await page.getByRole('button', { name: 'Connect with a bad token' }).click();
+  await see(page, '#alert', 'Authentication error');
+  await see(page, '#alert', 'invalid signature');
+  assert.equal(await page.locator('#state').textContent(), 'Connected');
+  await shot(page, 'refused-desktop-light');
+  await leave(page);
+});
+
+test('on a phone nothing scrolls sideways', async () => {
+  const page = await openPage(PHONE, { isMobile: true, hasTouch: true, deviceScaleFactor: 2 });
+  const fits = async () => assert.deepEqual(await page.evaluate(() => ({
+    window: innerWidth,
+    tooWide: [...document.querySelectorAll('html, .bar, #scroll, #panel')]
+      .filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.id || e.className || 'page'),
+  })), { window: 360, tooWide: [] });
+  await fits();
+  await join(page, 'W'.repeat(32));
+  await say(page, 'y'.repeat(300));
+  await see(page, '.own.acked', 'yyy');
+  await page.getByRole('button', { name: 'Details' }).click();
+  await page.getByRole('button', { name: 'Connect with a bad token' }).click();
+  await see(page, '#alert', 'Authentication error');
+  await fits();
+  await shot(page, 'details-phone-light');
+  await leave(page);
+});
+
+test('disconnect and connect again', async () => {
+  const page = await openPage(DESKTOP);
+  await join(page, 'Ann');
+  await page.getByRole('button', { name: 'Disconnect', exact: true }).click();
+  await see(page, '#state', 'Disconnected');
+  await see(page, '#close-reason', 'io client disconnect');
+  await page.getByRole('button', { name: 'Connect', exact: true }).click();
+  await see(page, '#state', 'Connected');
+  await say(page, 'back');
+  await see(page, '.own.acked', 'back');
+  await leave(page);
+});
+
+test('a token is renewed on the live connection when the gateway warns', async () => {
+  const page = await openPage(DESKTOP);
+  await shortFirstToken(page, 'Ann', 4);
+  await join(page, 'Ann');
+  const sid = await page.locator('#sid').textContent();
+  await see(page, '.note', 'Token renewed');
+  await see(page, '#expires', /^59:/);
+  await page.getByRole('button', { name: 'Renew now' }).click();
+  await page.locator('.note', { hasText: 'Token renewed' }).nth(1).waitFor();
+  assert.equal(await page.locator('#sid').textContent(), sid);
+  await leave(page);
+});
+
+test('an expired token ends the connection, and the page says so', async () => {
+  const page = await openPage(DESKTOP);
+  await shortFirstToken(page, 'Ann', 3);
+  await page.locator('#auto-renew').evaluate((e) => e.click());
+  await join(page, 'Ann');
+  await see(page, '#state', 'Disconnected');
+  await see(page, '#state-detail', 'the token expired');
+  await page.getByRole('button', { name: 'Connect', exact: true }).click();
+  await see(page, '#alert', 'jwt expired');
+  await shot(page, 'expired-desktop-light');
+  await leave(page);
+});
+
+test('a taken port is one clear line and nothing is started', async () => {
+  const second = await startDemo(demo.port, await freePort());
+  assert.ok(!second.up);
+  assert.match(second.output, new RegExp(`^demo: port ${demo.port} is taken.*PORT=.*\n$`));
+  assert.equal((await second.exited)[0], 1);
+});
+
+test('Ctrl-C stops everything with status 0', async () => {
+  assert.equal(await stopDemo(demo, 'SIGINT'), 0, demo.output);
+  assert.match(demo.output, /demo: stopped\n$/);
+  assert.doesNotMatch(demo.output, /eyJ/, 'no token in any log line');
+  assert.throws(() => process.kill(-demo.child.pid, 0), 'no process of the group is left');
+});
