@@ -1,9 +1,10 @@
-/* The configuration of every Peal program: one struct, made from the rows of cfg.def and passed down.
+/* The configuration of every Peal program: one struct, made from the rows of cfg.def and passed
+ * down.
  *
  * Sources, later ones win: defaults, the JSON file (-c), the environment (PEAL_GATEWAY_PORT for
- * gateway.port), --set gateway.port=3000. Everything is checked; the first mistake is one line that names the
- * source, the key, the value (never a secret's) and what is allowed. It reads no other file than the -c file (secret_file
- * belongs to auth) and keeps no globals. */
+ * gateway.port), --set gateway.port=3000. Everything is checked; the first mistake is one line that
+ * names the source, the key, the value (never a secret's) and what is allowed. It reads no other
+ * file than the -c file (secret_file belongs to auth) and keeps no globals. */
 #ifndef PEAL_CLUSTER_CFG_H
 #define PEAL_CLUSTER_CFG_H
 
@@ -49,20 +50,23 @@ void cfg_init(struct cfg *c);
 void cfg_fini(struct cfg *c);
 
 /* Each: true, or false with *err filled and c in a state fit only for cfg_fini(). */
-bool cfg_read_text(struct cfg *c, struct str_view json, const char *source, struct cfg_error *err)
-    MUST_CHECK;
+bool cfg_read_text(struct cfg *c, struct str_view json, const char *source,
+                   struct cfg_error *err) MUST_CHECK;
 bool cfg_read_file(struct cfg *c, const char *path, struct cfg_error *err) MUST_CHECK;
-/* environ: NULL-terminated "NAME=value" list. A PEAL_ name that is no key (other than PEAL_TEST_*, PEAL_DEMO_*) is a mistake. */
+/* environ: NULL-terminated "NAME=value" list. A PEAL_ name that is no key (other than PEAL_TEST_*,
+ * PEAL_DEMO_*) is a mistake. */
 bool cfg_read_env(struct cfg *c, char *const *environ, struct cfg_error *err) MUST_CHECK;
 /* "section.name=value". Lists: comma-separated words or a JSON array. */
 bool cfg_set(struct cfg *c, const char *assignment, struct cfg_error *err) MUST_CHECK;
-/* Rules that join several keys (e.g. transports' words, patterns' shape, paths begin with '/'). Normalizes gateway.path to end in '/'. */
+/* Rules that join several keys (e.g. transports' words, patterns' shape, paths begin with '/').
+ * Normalizes gateway.path to end in '/'. */
 bool cfg_check(struct cfg *c, struct cfg_error *err) MUST_CHECK;
 
 /* Is word in the list? */
 bool cfg_list_has(const struct cfg_list *l, struct str_view word);
 
-/* The whole configuration as JSON, secrets as "***"; what it prints can be read again apart from those. */
+/* The whole configuration as JSON, secrets as "***"; what it prints can be read again apart from
+ * those. */
 void cfg_print(const struct cfg *c, FILE *to);
 /* The keys for --help, and docs/config.md. */
 void cfg_print_help(FILE *to);

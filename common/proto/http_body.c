@@ -4,8 +4,7 @@
  * Extensions and trailers are read, bounded and forgotten; a trailer must look like a field, so
  * that a second request cannot hide there for a reader that is laxer than we are.
  *
- * The size is held against the maximum of the body when its line ends, before the data comes.
- */
+ * The size is held against the maximum of the body when its line ends, before data comes. */
 
 /* Proto */
 #include "proto/http_head.h"

@@ -96,6 +96,7 @@ static void check_shape(const struct http_head *h, const char *p, size_t n)
     assert(h->path.n && (h->path.p[0] == '/' || sv_eq(h->path, SV("*"))));
     assert(sv_find(h->path, '?') == h->path.n);
     assert(h->path.n + h->query.n <= h->target.n + 1);
+    assert(!h->chunked || h->minor == 1);
     assert(!(h->chunked && h->has_length) && h->length <= UINT64_C(1) << 53);
     assert(h->minor == 0 || http_head_count(h, SV("host")) == 1);
     assert(!h->upgrade_websocket || h->upgrade);

@@ -1,0 +1,131 @@
+/* Rules that one row of the table cannot say: the shape of texts, and keys that exclude each other.
+ *
+ * Table bounds are not repeated here. What passed here need not be checked again by those who use
+ * it: a path ends in '/', a cookie name can stand in a header, a route has a target. */
+/* Util */
+#include "util/x_alloc.h"
+/* Cluster */
+#include "cluster/cfg.h"
+#include "cluster/cfg_row.h"
+
+static bool refuse(struct cfg_error *err, const char *key, const char *value, const char *rule)
+{
+    size_t n = strlen(value), shown = n <= 64 ? n : 64;
+    while (shown < n && shown > 0 && ((unsigned char)value[shown] & 0xc0) == 0x80)
+        shown--; /* do not cut inside a character */
+    return cfg_row_error(err, "%s: \"%.*s%s\" is not allowed: %s", key, (int)shown, value,
+                         shown < n ? "…" : "", rule);
+}
+
+static bool check_path(struct cfg *c, struct cfg_error *err)
+{
+    char *path = c->gateway_path;
+    if (path[0] != '/' || strpbrk(path, "?# "))
+        return refuse(err, "gateway.path", path,
+                      "a path that begins with \"/\", without \"?\", \"#\" and spaces");
+    if (path[strlen(path) - 1] == '/') return true;
+    c->gateway_path = x_asprintf("%s/", path);
+    x_free(path);
+    return true;
+}
+
+static bool check_transports(const struct cfg_list *l, struct cfg_error *err)
+{
+    static const char key[] = "engine.transports";
+    size_t seen[2] = {0};
+    if (l->n == 0) return cfg_row_error(err, "%s: at least one transport is needed", key);
+    for (size_t i = 0; i < l->n; i++) {
+        bool is_polling = strcmp(l->v[i], "polling") == 0;
+        if (!is_polling && strcmp(l->v[i], "websocket") != 0)
+            return refuse(err, key, l->v[i], "transports are polling and websocket");
+        if (seen[is_polling]++) return refuse(err, key, l->v[i], "it stands there twice");
+    }
+    return true;
+}
+
+static bool check_namespaces(const struct cfg_list *l, struct cfg_error *err)
+{
+    static const char key[] = "socketio.namespaces";
+    if (l->n == 0) return cfg_row_error(err, "%s: at least one namespace is needed", key);
+    for (size_t i = 0; i < l->n; i++)
+        if (l->v[i][0] != '/') return refuse(err, key, l->v[i], "a namespace begins with \"/\"");
+    return true;
+}
+
+static bool route_target_is_known(const char *target)
+{
+    static const char *const targets[] = {"all", "others", "room", "none"};
+    for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++)
+        if (strcmp(target, targets[i]) == 0) return true;
+    return false;
+}
+
+/* [/namespace ]event=target; an event may hold '=' and spaces, so the last '=' counts. */
+static bool check_route(const char *route, struct cfg_error *err)
+{
+    static const char key[] = "routes.events";
+    const char *equals = strrchr(route, '='), *event = route;
+    if (!equals)
+        return refuse(err, key, route, "write event=target or \"/namespace event=target\"");
+    if (!route_target_is_known(equals + 1))
+        return refuse(err, key, route, "targets are all, others, room and none");
+    if (route[0] == '/') {
+        const char *space = strchr(route, ' ');
+        if (!space || space > equals)
+            return refuse(err, key, route, "behind a namespace come a space and the event");
+        event = space + 1;
+    }
+    if (event == equals) return refuse(err, key, route, "it names no event");
+    return true;
+}
+
+static bool check_routes(const struct cfg_list *l, struct cfg_error *err)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (!check_route(l->v[i], err)) return false;
+    return true;
+}
+
+static bool check_cors(const struct cfg *c, struct cfg_error *err)
+{
+    for (size_t i = 0; i < c->cors_origins.n; i++) {
+        const char *origin = c->cors_origins.v[i];
+        if (strcmp(origin, "*") != 0 && !strstr(origin, "://"))
+            return refuse(err, "cors.origins", origin,
+                          "an origin is * or written like https://example.com");
+    }
+    if (c->cors_credentials && cfg_list_has(&c->cors_origins, SV("*")))
+        return cfg_row_error(err,
+                             "cors.credentials: browsers refuse credentials from a server that "
+                             "allows any origin: name the origins in cors.origins instead of *");
+    return true;
+}
+
+/* The token of RFC 6265 (that is, of RFC 2616). */
+static bool is_token(const char *s)
+{
+    static const char alphabet[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                   "!#$%&'*+-.^_`|~";
+    return s[strspn(s, alphabet)] == '\0';
+}
+
+static bool check_cookie(const char *key, const char *name, struct cfg_error *err)
+{
+    return is_token(name) ||
+           refuse(err, key, name, "a cookie name has letters, digits and !#$%&'*+-.^_`|~ only");
+}
+
+static bool check_secret(const struct cfg *c, struct cfg_error *err)
+{
+    if (c->auth_secret[0] == '\0' || c->auth_secret_file[0] == '\0') return true;
+    return cfg_row_error(err, "auth.secret: auth.secret_file is set, too: one of them only");
+}
+
+bool cfg_check(struct cfg *c, struct cfg_error *err)
+{
+    return check_path(c, err) && check_transports(&c->engine_transports, err) &&
+           check_cookie("engine.cookie", c->engine_cookie, err) &&
+           check_namespaces(&c->socketio_namespaces, err) && check_cors(c, err) &&
+           check_secret(c, err) && check_cookie("auth.cookie", c->auth_cookie, err) &&
+           check_routes(&c->routes_events, err);
+}

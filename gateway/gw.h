@@ -1,0 +1,74 @@
+/* The gateway: one object that owns the listener, the connections, the namespaces and the lists
+ * that the turn's end works through. This header is for the gateway's own modules; programs use
+ * gw_server.h and applications gw_handler.h. */
+#ifndef PEAL_GW_H
+#define PEAL_GW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cluster/bus.h"
+#include "cluster/cfg.h"
+#include "io/loop.h"
+#include "proto/close_reason.h"
+#include "proto/eio_session.h"
+#include "util/id.h"
+#include "util/log.h"
+
+struct gw_auth;
+struct gw_conn;
+struct gw_handler;
+struct gw_http;
+struct gw_nsp;
+struct gw_ws_context;
+struct gw_listener;
+struct gw_route_table;
+struct eio_msg;
+
+/* The layer above Engine.IO: Socket.IO, or a test's echo. */
+struct gw_upper {
+    /* A session has been opened; its "open" packet is queued already. */
+    void (*opened)(struct gw_conn *c);
+    /* A message. May call gw_conn_close(). */
+    void (*message)(struct gw_conn *c, bool binary, struct str_view data);
+    /* The session has ended; told once. The connection is freed at the turn's end. */
+    void (*closed)(struct gw_conn *c, enum close_reason reason);
+};
+
+struct gw_counters {
+#define COUNTER(name, sentence) uint64_t name;
+#include "cluster/counters.def"
+#undef COUNTER
+    uint64_t closes[REASON_COUNT];
+};
+
+struct gateway {
+    const struct cfg *cfg; /* borrowed for the gateway's life */
+    struct loop *loop;     /* borrowed */
+    char node[ID_NODE_LEN];
+    struct eio_settings eio;
+    const struct gw_upper *upper;
+    const struct gw_handler *handler; /* may be NULL */
+    struct bus *bus;
+    struct gw_auth *auth;
+    struct gw_route_table *routes;
+    struct gw_ws_context *ws;
+    struct gw_listener *listener;
+
+    struct gw_conn *conns; /* uthash by sid */
+    struct gw_nsp *nsps;   /* uthash by name */
+    struct gw_http *https; /* list of HTTP connections */
+    unsigned nhttps, nconns, nsockets;
+
+    struct gw_conn *dirty_conns; /* have something to write; see gw_conn.c */
+    struct gw_conn *dead_conns;  /* closed in this turn, freed at its end */
+    struct gw_http *dirty_https;
+    struct gw_http *dead_https;
+
+    uint32_t fan_mark; /* number of the current fan-out; see gw_fanout.c */
+    bool stopping;
+    struct wheel_entry sweep; /* slow consumers, once a second */
+    struct gw_counters count;
+};
+
+#endif

@@ -1,0 +1,558 @@
+/* Design notes
+ *
+ * - Nothing is written outside gw_conn_phase(): what a turn queued for a connection leaves in one write at
+ *   its end. Two exceptions answer on a WebSocket that is not the session's transport yet: the probe's pong and its close.
+ * - Connections that got the same messages in a turn share one gathered buffer (gather()): the key is
+ *   the list of message pointers, the memory is the gateway's and lives for the phase. With 8 broadcasts in flight this makes a
+ *   delivery one memcmp and one send.
+ * - Closing is said once (on_closed): the upper layer is told and the sid is forgotten at once; the transport is shut and the
+ *   memory freed in the phase. A walk over sockets (fan-out) may not close, it dooms. */
+
+/* System */
+#include <arpa/inet.h>
+#include <assert.h>
+#include <stdio.h>
+/* Util */
+#include "util/x_alloc.h"
+/* Gateway */
+#include "gw_auth.h"
+#include "gw_conn.h"
+#include "gw_http.h"
+#include "gw_poll.h"
+
+#define WRITE_CHUNK (256u << 10) /* bytes handed to a socket at a time; what sticks is copied once */
+#define GATHER_MAX 32            /* messages gathered into one write */
+
+/* ---- queue */
+
+static void mark_dirty(struct gw_conn *c)
+{
+    if (c->is_dirty) return;
+    c->is_dirty = true;
+    c->dirty_next = c->gw->dirty_conns;
+    c->gw->dirty_conns = c;
+}
+
+static struct eio_msg *queue_at(const struct gw_conn *c, uint32_t i)
+{
+    return c->queue[c->queue_first + i];
+}
+
+static void queue_push(struct gw_conn *c, struct eio_msg *m)
+{
+    if (c->queue_first + c->queue_n == c->queue_cap) {
+        if (c->queue_first > c->queue_n) { /* more gone than waiting: move down instead of growing */
+            memmove(c->queue, c->queue + c->queue_first, c->queue_n * sizeof(*c->queue));
+            c->queue_first = 0;
+        } else {
+            c->queue_cap = c->queue_cap ? c->queue_cap * 2 : 4;
+            c->queue = x_realloc(c->queue, c->queue_cap * sizeof(*c->queue));
+        }
+    }
+    c->queue[c->queue_first + c->queue_n++] = eio_msg_hold(m);
+    c->queue_bytes += eio_msg_size(m);
+}
+
+static void queue_pop(struct gw_conn *c, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        struct eio_msg *m = queue_at(c, i);
+        c->queue_bytes -= eio_msg_size(m);
+        eio_msg_rele(m);
+    }
+    c->queue_first += n;
+    c->queue_n -= n;
+    if (c->queue_n) return;
+    x_free(c->queue);
+    c->queue = NULL;
+    c->queue_first = c->queue_cap = 0;
+}
+
+void gw_conn_send(struct gw_conn *c, struct eio_msg *m)
+{
+    if (c->is_dead || c->doom || c->eio.state == EIO_STATE_CLOSED) return;
+    size_t max = (size_t)c->gw->cfg->queue_max_bytes;
+    if (c->queue_n && c->queue_bytes + eio_msg_size(m) > max) {
+        gw_conn_doom(c, REASON_SLOW_BYTES);
+        return;
+    }
+    if (!c->queue_n) c->progress_at = loop_now(c->gw->loop);
+    queue_push(c, m);
+    mark_dirty(c);
+}
+
+bool gw_conn_is_ready(const struct gw_conn *c)
+{
+    if (c->queue_n && !c->is_dirty) return false; /* stuck from an earlier turn */
+    return c->eio.transport == EIO_WEBSOCKET ? c->ws && gw_ws_is_writable(c->ws) : c->get != NULL;
+}
+
+/* ---- what the session asks for (eio_session.h) */
+
+static struct gw_conn *conn_of(struct eio_session *s)
+{
+    return (struct gw_conn *)s;
+}
+
+static void on_send(struct eio_session *s, enum eio_type type)
+{
+    struct gw_conn *c = conn_of(s);
+    struct eio_msg *m = eio_msg_new_control(type, SV(""));
+    queue_push(c, m);
+    eio_msg_rele(m);
+    mark_dirty(c);
+}
+
+static void on_probe_pong(struct eio_session *s)
+{
+    static const char pong[] = "\x81\x06" "3probe";
+    struct gw_conn *c = conn_of(s);
+    if (c->probe) (void)!gw_ws_write(c->probe, SV(pong));
+}
+
+static void on_probe_close(struct eio_session *s)
+{
+    struct gw_conn *c = conn_of(s);
+    if (c->probe) gw_ws_close(c->probe, GW_WS_CLOSE_NONE);
+    c->probe = NULL;
+}
+
+static void on_upgraded(struct eio_session *s)
+{
+    struct gw_conn *c = conn_of(s);
+    c->ws = c->probe;
+    c->probe = NULL;
+    c->gw->count.upgrades++;
+    /* A well-behaved client has no poll open now; if there is one, it is released empty-handed. */
+    if (c->get) gw_poll_release(c, EIO_NOOP);
+    if (c->queue_n) mark_dirty(c);
+}
+
+static void on_message(struct eio_session *s, bool binary, struct str_view data)
+{
+    struct gw_conn *c = conn_of(s);
+    c->gw->count.packets_in++;
+    if (!c->doom) c->gw->upper->message(c, binary, data);
+}
+
+static void on_closed(struct eio_session *s, enum close_reason reason)
+{
+    struct gw_conn *c = conn_of(s);
+    struct gateway *gw = c->gw;
+    assert(!c->is_dead);
+    c->is_dead = true;
+    c->reason = (uint8_t)reason;
+    wheel_drop(loop_wheel(gw->loop), &c->timer);
+    HASH_DEL(gw->conns, c);
+    gw->nconns--;
+    c->dead_next = gw->dead_conns;
+    gw->dead_conns = c;
+    gw->count.closes[reason]++;
+    gw->upper->closed(c, reason);
+}
+
+static const struct eio_session_ops session_ops = {on_send,     on_probe_pong, on_probe_close,
+                                                   on_upgraded, on_message,    on_closed};
+
+/* ---- deadlines */
+
+static void arm(struct gw_conn *c)
+{
+    if (c->is_dead) return;
+    uint64_t at = eio_session_deadline(&c->eio);
+    if (!wheel_is_set(&c->timer) || c->timer.deadline != at)
+        wheel_set(loop_wheel(c->gw->loop), &c->timer, at);
+}
+
+static void on_timer(struct wheel_entry *e)
+{
+    struct gw_conn *c = (struct gw_conn *)((char *)e - offsetof(struct gw_conn, timer));
+    eio_session_tick(&c->eio, loop_now(c->gw->loop));
+    arm(c);
+}
+
+/* ---- birth */
+
+static void set_addr(struct gw_conn *c, const struct sockaddr_storage *peer)
+{
+    if (peer->ss_family == AF_INET6) {
+        memcpy(c->addr, &((const struct sockaddr_in6 *)peer)->sin6_addr, 16);
+    } else if (peer->ss_family == AF_INET) {
+        c->addr[10] = c->addr[11] = 0xff;
+        memcpy(c->addr + 12, &((const struct sockaddr_in *)peer)->sin_addr, 4);
+    }
+}
+
+void gw_conn_addr(const struct gw_conn *c, char *out, size_t size)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    out[0] = '\0';
+    if (memcmp(c->addr, mapped, 12) == 0)
+        inet_ntop(AF_INET, c->addr + 12, out, (socklen_t)size);
+    else
+        inet_ntop(AF_INET6, c->addr, out, (socklen_t)size);
+}
+
+static struct gw_conn *conn_new(struct gateway *gw, const struct gw_http *http,
+                                enum eio_transport transport, char *token)
+{
+    struct gw_conn *c = x_calloc(1, sizeof(*c));
+    uint64_t now = loop_now(gw->loop);
+    c->gw = gw;
+    c->timer.fire = on_timer;
+    c->token = token;
+    c->opened_at = c->progress_at = now;
+    set_addr(c, &http->peer);
+    id_make(c->sid, gw->node);
+    eio_session_init(&c->eio, &gw->eio, &session_ops, transport, now);
+    HASH_ADD(hh, gw->conns, sid, ID_LEN, c);
+    gw->nconns++;
+    gw->count.sessions++;
+    return c;
+}
+
+/* The handshake, in the reference's key order. */
+static void send_open(struct gw_conn *c)
+{
+    const struct cfg *cfg = c->gw->cfg;
+    bool upgrades = c->eio.transport == EIO_POLLING && cfg->engine_allow_upgrades &&
+                    cfg_list_has(&cfg->engine_transports, SV("websocket"));
+    char text[256];
+    int n = snprintf(text, sizeof(text),
+                     "{\"sid\":\"%.*s\",\"upgrades\":[%s],\"pingInterval\":%lld,"
+                     "\"pingTimeout\":%lld,\"maxPayload\":%lld}",
+                     ID_LEN, c->sid, upgrades ? "\"websocket\"" : "",
+                     (long long)cfg->engine_ping_interval, (long long)cfg->engine_ping_timeout,
+                     (long long)cfg->gateway_max_payload);
+    struct eio_msg *m = eio_msg_new_control(EIO_OPEN, sv_make(text, (size_t)n));
+    gw_conn_send(c, m);
+    eio_msg_rele(m);
+}
+
+struct gw_conn *gw_conn_new_polling(struct gateway *gw, struct gw_http *http, char *token)
+{
+    struct gw_conn *c = conn_new(gw, http, EIO_POLLING, token);
+    send_open(c);
+    arm(c);
+    gw->upper->opened(c);
+    gw_conn_poll(c, http);
+    return c;
+}
+
+void gw_conn_new_ws(struct gateway *gw, struct gw_http *http, struct str_view key,
+                    struct str_view headers, struct str_view rest, bool b64, char *token)
+{
+    struct gw_conn *c = conn_new(gw, http, EIO_WEBSOCKET, token);
+    c->ws_b64 = b64;
+    send_open(c);
+    arm(c);
+    gw->upper->opened(c);
+    struct gw_ws *ws = gw_ws_adopt(gw->ws, gw_http_detach(http), key, headers, rest, c);
+    if (!ws) {
+        c->ws = NULL;
+        eio_session_lost(&c->eio, REASON_TRANSPORT_CLOSE);
+    }
+}
+
+struct gw_conn *gw_conn_find(struct gateway *gw, struct str_view sid)
+{
+    struct gw_conn *c = NULL;
+    if (sid.n != ID_LEN) return NULL;
+    HASH_FIND(hh, gw->conns, sid.p, ID_LEN, c);
+    /* The timers may be a tick late; a session past its deadline is gone all the same. */
+    if (c && eio_session_deadline(&c->eio) <= loop_now(gw->loop)) {
+        eio_session_tick(&c->eio, loop_now(gw->loop));
+        if (c->is_dead) return NULL;
+        arm(c);
+    }
+    return c;
+}
+
+/* ---- polling requests */
+
+void gw_conn_poll(struct gw_conn *c, struct gw_http *http)
+{
+    if (!eio_session_poll_begin(&c->eio, c->queue_n == 0)) {
+        gw_poll_refuse(http, 400);
+        return;
+    }
+    c->get = http;
+    http->conn = c;
+    gw_http_hold(http);
+    if (c->queue_n) mark_dirty(c);
+    arm(c);
+}
+
+bool gw_conn_post_begin(struct gw_conn *c, struct gw_http *http)
+{
+    if (c->post) { /* overlapping POSTs: the first loses its connection, the session ends */
+        struct gw_http *first = c->post;
+        c->post = NULL;
+        gw_http_abort(first);
+        gw_poll_refuse(http, 400);
+        eio_session_lost(&c->eio, REASON_TRANSPORT_ERROR);
+        return false;
+    }
+    c->post = http;
+    http->conn = c;
+    return true;
+}
+
+void gw_conn_post_body(struct gw_conn *c, struct gw_http *http, struct str_view body)
+{
+    c->post = NULL;
+    bool good = gw_poll_dispatch(c, body);
+    if (good)
+        gw_poll_ok(http);
+    else
+        gw_poll_refuse(http, 400);
+    arm(c);
+}
+
+void gw_conn_http_lost(struct gw_conn *c, struct gw_http *http, bool was_body)
+{
+    (void)was_body;
+    if (c->get == http) {
+        c->get = NULL;
+        eio_session_poll_answered(&c->eio);
+    }
+    if (c->post == http) c->post = NULL;
+    eio_session_lost(&c->eio, REASON_TRANSPORT_ERROR);
+}
+
+/* ---- WebSocket */
+
+void gw_conn_upgrade(struct gw_conn *c, struct gw_http *http, struct str_view key,
+                     struct str_view headers, struct str_view rest, bool b64)
+{
+    struct gateway *gw = c->gw;
+    /* The handshake is completed in any case; a second WebSocket is then closed cleanly. */
+    bool may_probe = eio_session_probe_open(&c->eio, loop_now(gw->loop));
+    if (may_probe) c->ws_b64 = b64;
+    arm(c);
+    struct gw_ws *ws = gw_ws_adopt(gw->ws, gw_http_detach(http), key, headers, rest,
+                                   may_probe ? c : NULL);
+    if (may_probe && !ws) {
+        c->probe = NULL;
+        eio_session_probe_lost(&c->eio);
+    }
+}
+
+static void on_ws_opened(void *owner, struct gw_ws *ws)
+{
+    struct gw_conn *c = owner;
+    *(c->eio.transport == EIO_WEBSOCKET ? &c->ws : &c->probe) = ws;
+}
+
+static void on_ws_message(void *owner, struct gw_ws *ws, bool binary, struct str_view data)
+{
+    struct gw_conn *c = owner;
+    uint64_t now = loop_now(c->gw->loop);
+    struct eio_packet p = {EIO_MESSAGE, true, data};
+    struct buf scratch;
+    buf_init(&scratch, (size_t)c->gw->cfg->gateway_max_payload);
+    bool good = binary || eio_packet_decode(data, &scratch, &p) == VERDICT_OK;
+    if (ws == c->probe) {
+        eio_session_probe_packet(&c->eio, good && !binary ? &p : NULL, now);
+    } else if (good) {
+        eio_session_packet(&c->eio, &p, now);
+    } else {
+        c->gw->count.packets_bad++;
+        eio_session_bad_packet(&c->eio);
+    }
+    buf_fini(&scratch);
+    arm(c);
+}
+
+static void on_ws_writable(void *owner, struct gw_ws *ws)
+{
+    struct gw_conn *c = owner;
+    if (ws != c->ws) return;
+    c->progress_at = loop_now(c->gw->loop);
+    if (c->queue_n) mark_dirty(c);
+}
+
+static void on_ws_closed(void *owner, struct gw_ws *ws, enum close_reason reason)
+{
+    struct gw_conn *c = owner;
+    if (ws == c->probe) {
+        c->probe = NULL;
+        eio_session_probe_lost(&c->eio);
+    } else if (ws == c->ws) {
+        c->ws = NULL;
+        eio_session_lost(&c->eio, reason);
+    }
+}
+
+const struct gw_ws_events gw_conn_ws_events = {on_ws_opened, on_ws_message, on_ws_writable,
+                                               on_ws_closed};
+
+/* ---- the turn's end */
+
+/* One gathered write, shared by all connections whose next messages are the same. */
+static struct {
+    struct eio_msg *key[GATHER_MAX];
+    uint32_t n;
+    struct buf bytes;
+} shared;
+
+static struct str_view form_of(const struct gw_conn *c, struct eio_msg *m)
+{
+    return c->ws_b64 ? eio_msg_ws_b64(m) : eio_msg_ws(m);
+}
+
+/* How many of the next messages fit into one write; at least one. */
+static uint32_t run_length(const struct gw_conn *c)
+{
+    size_t bytes = 0;
+    uint32_t n = 0;
+    while (n < c->queue_n && n < GATHER_MAX) {
+        bytes += form_of(c, queue_at(c, n)).n;
+        if (n && bytes > WRITE_CHUNK) break;
+        n++;
+    }
+    return n;
+}
+
+static struct str_view gather(const struct gw_conn *c, uint32_t n)
+{
+    struct eio_msg *const *next = c->queue + c->queue_first;
+    if (n == 1) return form_of(c, next[0]);
+    if (!c->ws_b64 && n == shared.n && memcmp(shared.key, next, n * sizeof(*next)) == 0)
+        return buf_view(&shared.bytes);
+    buf_clear(&shared.bytes);
+    shared.bytes.max = WRITE_CHUNK;
+    for (uint32_t i = 0; i < n; i++) {
+        bool fits = buf_add_sv(&shared.bytes, form_of(c, next[i]));
+        assert(fits); /* run_length() has seen to it */
+        (void)fits;
+    }
+    memcpy(shared.key, next, n * sizeof(*next));
+    shared.n = c->ws_b64 ? 0 : n;
+    return buf_view(&shared.bytes);
+}
+
+static void flush_ws(struct gw_conn *c)
+{
+    while (c->queue_n && c->ws && gw_ws_is_writable(c->ws)) {
+        uint32_t n = c->front_done ? 1 : run_length(c);
+        struct str_view bytes = sv_skip(gather(c, n), c->front_done);
+        bool cut = bytes.n > WRITE_CHUNK; /* one large message leaves in pieces */
+        if (cut) bytes.n = WRITE_CHUNK;
+        if (!gw_ws_write(c->ws, bytes)) return; /* broken: the close event follows */
+        c->progress_at = loop_now(c->gw->loop);
+        if (cut) {
+            c->front_done += WRITE_CHUNK;
+        } else {
+            c->front_done = 0;
+            queue_pop(c, n);
+        }
+    }
+}
+
+static void flush_conn(struct gw_conn *c)
+{
+    if (c->eio.transport == EIO_WEBSOCKET) {
+        flush_ws(c);
+    } else if (c->get && c->queue_n) {
+        gw_poll_answer(c);
+    }
+}
+
+void gw_conn_polled(struct gw_conn *c)
+{
+    c->get = NULL;
+    c->progress_at = loop_now(c->gw->loop);
+    queue_pop(c, c->queue_n);
+    eio_session_poll_answered(&c->eio);
+}
+
+struct eio_msg *const *gw_conn_queue(const struct gw_conn *c, uint32_t *n)
+{
+    *n = c->queue_n;
+    return c->queue + c->queue_first;
+}
+
+static void release(struct gw_conn *c)
+{
+    flush_conn(c);
+    if (c->get) gw_poll_release(c, EIO_CLOSE);
+    if (c->post) c->post->conn = NULL; /* its body finds no session */
+    if (c->ws)
+        gw_ws_close(c->ws, c->reason == REASON_SHUTDOWN ? GW_WS_CLOSE_GOING_AWAY : GW_WS_CLOSE_NONE);
+    if (c->probe) gw_ws_close(c->probe, GW_WS_CLOSE_NONE);
+    queue_pop(c, c->queue_n);
+    assert(!c->sockets && !c->assembler && !wheel_is_set(&c->connect_timer));
+    gw_identity_rele(c->identity);
+    if (c->token) x_free_secret(c->token, strlen(c->token));
+    x_free(c);
+}
+
+bool gw_conn_phase(struct gateway *gw)
+{
+    shared.n = 0;
+    while (gw->dirty_conns) {
+        struct gw_conn *c = gw->dirty_conns;
+        gw->dirty_conns = c->dirty_next;
+        c->is_dirty = false;
+        if (c->is_dead) continue;
+        if (c->doom) eio_session_close(&c->eio, c->doom, loop_now(gw->loop));
+        if (!c->is_dead) {
+            flush_conn(c);
+            arm(c);
+        }
+    }
+    while (gw->dead_conns) {
+        struct gw_conn *c = gw->dead_conns;
+        gw->dead_conns = c->dead_next;
+        assert(!c->is_dirty); /* the loop above has taken it off */
+        release(c);
+    }
+    if (shared.bytes.cap > WRITE_CHUNK / 4) buf_fini(&shared.bytes);
+    return gw->dirty_conns || gw->dead_conns;
+}
+
+void gw_conn_close(struct gw_conn *c, enum close_reason reason)
+{
+    eio_session_close(&c->eio, reason, loop_now(c->gw->loop));
+    arm(c);
+}
+
+void gw_conn_doom(struct gw_conn *c, enum close_reason reason)
+{
+    if (c->is_dead || c->doom) return;
+    c->doom = (uint8_t)reason;
+    mark_dirty(c);
+}
+
+const char *gw_conn_transport(const struct gw_conn *c)
+{
+    return c->eio.transport == EIO_WEBSOCKET ? "websocket" : "polling";
+}
+
+static bool is_stuck(const struct gw_conn *c)
+{
+    return c->queue_n || (c->ws && !gw_ws_is_writable(c->ws));
+}
+
+void gw_conn_sweep(struct gateway *gw)
+{
+    uint64_t now = loop_now(gw->loop), max = (uint64_t)gw->cfg->queue_max_age;
+    struct gw_conn *c, *next;
+    HASH_ITER(hh, gw->conns, c, next)
+    {
+        if (!is_stuck(c))
+            c->progress_at = now;
+        else if (now - c->progress_at > max)
+            gw_conn_doom(c, REASON_SLOW_AGE);
+    }
+}
+
+void gw_conn_stop(struct gateway *gw)
+{
+    struct gw_conn *c, *next;
+    HASH_ITER(hh, gw->conns, c, next)
+    {
+        gw_conn_doom(c, REASON_SHUTDOWN);
+    }
+}

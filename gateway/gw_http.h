@@ -1,0 +1,70 @@
+/* HTTP/1.1 connections: reading requests in order, answering them in order.
+ *
+ * It knows heads, bodies, keep-alive, time-outs and files of bytes going out; what a request means is decided by
+ * gw_engine.c and gw_files.c. A request is answered exactly once, at once or later (a held poll); the next
+ * pipelined one is looked at when it has been. */
+#ifndef PEAL_GW_HTTP_H
+#define PEAL_GW_HTTP_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gw.h"
+#include "proto/http_head.h"
+
+enum gw_http_state {
+    GW_HTTP_HEAD,   /* reading a head, or idle */
+    GW_HTTP_BODY,   /* reading a body for `post_conn` */
+    GW_HTTP_HELD,   /* a request waits for its answer */
+    GW_HTTP_LINGER, /* answered for the last time; reading the rest away so that the answer arrives */
+    GW_HTTP_DEAD,   /* freed at the turn's end */
+};
+
+struct gw_http {
+    struct gateway *gw;
+    struct gw_http *prev, *next;             /* all of the gateway */
+    struct gw_http *dirty_next, *dead_next;
+    struct event *readable, *writable;       /* writable only while output is stuck */
+    struct wheel_entry timer;
+    int fd;                                  /* -1: handed over or closed */
+    uint8_t state;
+    bool is_dirty, keep_alive, head_only, gzip, post_octets, eof, reading, unread_body;
+    size_t scan;                             /* how far `in` has been searched for a head's end */
+    struct buf in, out, body;
+    struct buf cors;                         /* header lines for the answer of this request */
+    struct http_chunked chunked;
+    bool is_chunked;
+    uint64_t body_left;
+    struct gw_conn *conn;                    /* whose GET is held or whose POST is read; may become NULL */
+    struct sockaddr_storage peer;
+};
+
+struct gw_reply {
+    int status;
+    struct str_view type;    /* Content-Type; empty: none */
+    struct str_view headers; /* further lines, each with CRLF */
+    struct str_view body;
+    bool close;              /* end the connection behind it */
+};
+
+/* Takes a fresh descriptor. */
+void gw_http_accept(struct gateway *gw, int fd, const struct sockaddr *peer, int peer_len);
+/* Answers the current request. */
+void gw_http_reply(struct gw_http *h, const struct gw_reply *r);
+/* Goes on to read a body (the head's framing), which ends in gw_engine_body(). */
+void gw_http_read_body(struct gw_http *h, const struct http_head *head);
+/* The request will be answered later. */
+void gw_http_hold(struct gw_http *h);
+/* Gives the descriptor away; nothing may follow but the end of this object. */
+int gw_http_detach(struct gw_http *h);
+/* Ends the connection without an answer. */
+void gw_http_abort(struct gw_http *h);
+/* Turn-end: go on with pipelined requests, write, free. */
+bool gw_http_phase(struct gateway *gw);
+/* At shutdown: those without a request go at once. Returns how many are left. */
+void gw_http_stop(struct gateway *gw);
+/* Frees all, at the gateway's end. */
+void gw_http_fini(struct gateway *gw);
+
+#endif

@@ -1,0 +1,33 @@
+/* A gateway as a program sees it: make it from a configuration, run the loop, stop it. */
+#ifndef PEAL_GW_SERVER_H
+#define PEAL_GW_SERVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cluster/cfg.h"
+
+struct gateway;
+struct gw_handler;
+struct gw_upper;
+struct loop;
+
+/* Makes a gateway and starts listening. NULL with *err filled if the configuration, the keys or the
+ * port do not allow it. cfg and loop are borrowed for its life; handler may be NULL. upper NULL:
+ * Socket.IO. Gives: gw_server_free. */
+struct gateway *gw_server_new(const struct cfg *cfg, struct loop *loop,
+                              const struct gw_handler *handler, const struct gw_upper *upper,
+                              struct cfg_error *err);
+/* The port in use (that of gateway.port, or the one the system chose). */
+int gw_server_port(const struct gateway *gw);
+/* Stops accepting and closes all clients cleanly; the loop is stopped when they are gone or
+ * gateway.shutdown_timeout has passed. */
+void gw_server_stop(struct gateway *gw);
+void gw_server_free(struct gateway *gw);
+
+/* The whole life of a gateway program: loop, gateway, SIGTERM and SIGINT (a second one ends at
+ * once), exit status. name is for messages. */
+int gw_server_run(const struct cfg *cfg, const char *name, const struct gw_handler *handler,
+                  const struct gw_upper *upper);
+
+#endif

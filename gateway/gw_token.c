@@ -1,0 +1,39 @@
+/* Util */
+#include "util/x_alloc.h"
+/* Gateway */
+#include "gw_auth.h"
+#include "gw_token.h"
+
+static char *copy(struct str_view token)
+{
+    return x_memdup(token.p, token.n);
+}
+
+static bool from_header(const struct http_head *head, struct str_view *token)
+{
+    const struct str_view *v = http_head_get(head, SV("Authorization"));
+    struct str_view scheme = SV("Bearer ");
+    if (!v || v->n < scheme.n || !sv_eq_nocase(sv_make(v->p, scheme.n), scheme)) return false;
+    *token = sv_trim(sv_skip(*v, scheme.n));
+    return true;
+}
+
+char *gw_token_take(const struct cfg *cfg, const struct http_head *head)
+{
+    struct str_view token;
+    if (strcmp(cfg->auth_mode, "none") == 0) return NULL;
+    if (cfg->auth_from_header && from_header(head, &token)) return copy(token);
+    if (cfg->auth_from_query) {
+        struct buf b;
+        bool bad = false;
+        buf_init(&b, GW_AUTH_TOKEN_MAX);
+        bool there = http_query_get(head->query, SV("token"), &b, &bad);
+        char *found = there ? copy(buf_view(&b)) : bad ? copy(SV("malformed")) : NULL;
+        if (b.p) explicit_bzero(b.p, b.n);
+        buf_fini(&b);
+        if (found) return found;
+    }
+    if (cfg->auth_cookie[0] && http_cookie_get(head, sv_of(cfg->auth_cookie), &token))
+        return copy(token);
+    return NULL;
+}
