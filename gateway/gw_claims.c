@@ -182,11 +182,11 @@ static const char *check_audience(const struct gw_claims_rules *r, const struct 
     return found ? NULL : "jwt audience invalid";
 }
 
-/* A name goes into log lines and other names: bounded, and no control characters (C0, DEL). */
+/* A name goes into log lines and other names: bounded by the maximum of scratch, and no control
+ * characters (C0, DEL). */
 static bool read_name(struct str_view raw, size_t min, struct buf *scratch, struct str_view *name)
 {
-    if (!gw_claims_text(raw, scratch, name) || name->n < min || name->n > GW_AUTH_NAME_MAX)
-        return false;
+    if (!gw_claims_text(raw, scratch, name) || name->n < min) return false;
     for (size_t i = 0; i < name->n; i++)
         if ((unsigned char)name->p[i] < ' ' || name->p[i] == 0x7f) return false;
     return true;

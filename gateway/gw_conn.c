@@ -87,6 +87,13 @@ bool gw_conn_is_ready(const struct gw_conn *c)
     return c->eio.transport == EIO_WEBSOCKET ? c->ws && gw_ws_is_writable(c->ws) : c->get != NULL;
 }
 
+size_t gw_conn_max_message(const struct gw_conn *c)
+{
+    const struct cfg *cfg = c->gw->cfg;
+    int64_t max = cfg->gateway_max_payload, pending = cfg->auth_pending_max_bytes;
+    return (size_t)(c->is_trusted || max < pending ? max : pending);
+}
+
 /* ---- what the session asks for (eio_session.h) */
 
 static struct gw_conn *conn_of(struct eio_session *s)
@@ -122,6 +129,7 @@ static void on_upgraded(struct eio_session *s)
     struct gw_conn *c = conn_of(s);
     c->ws = c->probe;
     c->probe = NULL;
+    gw_ws_set_limit(c->ws, gw_conn_max_message(c)); /* trust may have come meanwhile */
     c->gw->count.upgrades++;
     /* A well-behaved client has no poll open now; if there is one, it is released empty-handed. */
     if (c->get) gw_poll_release(c, EIO_NOOP);
@@ -202,6 +210,7 @@ static struct gw_conn *conn_new(struct gateway *gw, const struct gw_http *http,
     c->timer.fire = on_timer;
     c->token = token;
     c->opened_at = c->progress_at = now;
+    c->is_trusted = strcmp(gw->cfg->auth_mode, "none") == 0;
     set_addr(c, &http->peer);
     id_make(c->sid, gw->node);
     eio_session_init(&c->eio, &gw->eio, &session_ops, transport, now);
@@ -342,6 +351,7 @@ static void on_ws_opened(void *owner, struct gw_ws *ws)
 {
     struct gw_conn *c = owner;
     *(c->eio.transport == EIO_WEBSOCKET ? &c->ws : &c->probe) = ws;
+    gw_ws_set_limit(ws, gw_conn_max_message(c));
 }
 
 static void on_ws_message(void *owner, struct gw_ws *ws, bool binary, struct str_view data)
@@ -555,4 +565,10 @@ void gw_conn_stop(struct gateway *gw)
     {
         gw_conn_doom(c, REASON_SHUTDOWN);
     }
+}
+
+void gw_conn_fini(void)
+{
+    buf_fini(&shared.bytes);
+    shared.n = 0;
 }

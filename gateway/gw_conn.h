@@ -6,7 +6,8 @@
 #define PEAL_GW_CONN_H
 
 #include <netinet/in.h>
-#include <uthash.h>
+/* Gateway */
+#include "gw_hash.h"
 
 #include "gw.h"
 #include "gw_ws.h"
@@ -78,6 +79,8 @@ bool gw_conn_is_ready(const struct gw_conn *c);
 void gw_conn_close(struct gw_conn *c, enum close_reason reason);
 /* The same at the turn's end: for callers in the middle of a walk over sockets. */
 void gw_conn_doom(struct gw_conn *c, enum close_reason reason);
+/* Largest message accepted now: small until a socket is authenticated. */
+size_t gw_conn_max_message(const struct gw_conn *c);
 /* "websocket" or "polling". */
 const char *gw_conn_transport(const struct gw_conn *c);
 /* Text of the peer's address; at least INET6_ADDRSTRLEN bytes. */
@@ -93,6 +96,9 @@ bool gw_conn_phase(struct gateway *gw);
 void gw_conn_sweep(struct gateway *gw);
 /* Closes all, at shutdown. */
 void gw_conn_stop(struct gateway *gw);
+
+/* Frees what connections share. */
+void gw_conn_fini(void);
 
 extern const struct gw_ws_events gw_conn_ws_events;
 

@@ -141,7 +141,7 @@ static void on_post(struct gw_http *h, const struct http_head *head, struct gw_c
         eio_session_lost(&c->eio, REASON_TRANSPORT_ERROR);
         return;
     }
-    if (head->length > (uint64_t)h->gw->cfg->gateway_max_payload) {
+    if (head->length > gw_conn_max_message(c)) {
         h->gw->count.http_bad++;
         gw_poll_refuse(h, 413); /* the session lives on; the client ends it */
         return;
@@ -185,7 +185,7 @@ static void on_engine(struct gw_http *h, const struct http_head *head)
     struct question q = {0};
     read_question(head, &q);
     h->gzip = http_head_has_token(head, SV("Accept-Encoding"), SV("gzip"));
-    if (h->gw->stopping) {
+    if (h->gw->stopping && !q.has_sid) {
         gw_http_reply(h, &(struct gw_reply){.status = 503, .close = true});
     } else if (!transport_is_on(h, &q)) {
         refuse(h, &q, UNKNOWN_TRANSPORT);

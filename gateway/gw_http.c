@@ -159,13 +159,12 @@ static void refuse(struct gw_http *h, int status, const char *why)
 
 void gw_http_read_body(struct gw_http *h, const struct http_head *head)
 {
-    uint64_t max = (uint64_t)h->gw->cfg->gateway_max_payload;
     h->state = GW_HTTP_BODY;
     h->unread_body = false;
     h->is_chunked = head->chunked;
     h->chunked = (struct http_chunked){0};
     h->body_left = head->length;
-    buf_init(&h->body, max);
+    buf_init(&h->body, gw_conn_max_message(h->conn));
     if (head->expect_continue && !buf_add_sv(&h->out, SV("HTTP/1.1 100 Continue\r\n\r\n"))) die(h);
     mark_dirty(h);
     restart_timer(h);

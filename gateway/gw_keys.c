@@ -27,7 +27,6 @@
 /* This process */
 #include "gw_keys.h"
 
-#define FILE_MAX 65536
 #define SECRET_MIN 8
 #define RSA_MIN_BITS 2048
 
@@ -76,6 +75,8 @@ bool gw_keys_read_file(const char *path, struct buf *out, const char *name, stru
     explicit_bzero(chunk, sizeof(chunk));
     if (error) return fail(err, "%s: \"%s\": %s", name, path, strerror(error));
     if (!fits) return fail(err, "%s: \"%s\": longer than %zu bytes", name, path, out->max);
+    if (out->n && out->p[out->n - 1] == '\n') out->n--; /* it comes from the editor */
+    if (out->n && out->p[out->n - 1] == '\r') out->n--;
     if (out->n == 0) return fail(err, "%s: \"%s\": the file is empty", name, path);
     return true;
 }
@@ -192,22 +193,14 @@ static bool take_material(struct gw_key *key, struct str_view text, const char *
     return true;
 }
 
-/* A secret's final newline comes from the editor. */
-static struct str_view without_newline(struct str_view v)
-{
-    if (v.n && v.p[v.n - 1] == '\n') v.n--;
-    if (v.n && v.p[v.n - 1] == '\r') v.n--;
-    return v;
-}
-
 static bool take_file(struct gw_key *key, const char *path, const char *name, struct cfg_error *err)
 {
     struct buf text;
     char what[512];
-    buf_init(&text, FILE_MAX);
+    buf_init(&text, GW_KEYS_FILE_MAX);
     snprintf(what, sizeof(what), "%s: \"%s\"", name, path);
-    bool ok = gw_keys_read_file(path, &text, name, err) &&
-              take_material(key, without_newline(buf_view(&text)), what, err);
+    bool ok =
+        gw_keys_read_file(path, &text, name, err) && take_material(key, buf_view(&text), what, err);
     if (text.p) explicit_bzero(text.p, text.cap);
     buf_fini(&text);
     return ok;

@@ -1,6 +1,7 @@
 /* The keyring: keys from configuration (auth.secret, auth.secret_file, auth.keys), each bound to
- * one algorithm and checked before the first token comes. Knows no tokens and no libjwt. Only
- * gw_auth.c calls it; secrets leave it as lent bytes and never enter a message. */
+ * one algorithm and checked before the first token comes. Knows no tokens and no libjwt. gw_auth.c
+ * calls it, and `peal token` for key files; secrets leave it as lent bytes and never enter a
+ * message. */
 #ifndef PEAL_GW_KEYS_H
 #define PEAL_GW_KEYS_H
 
@@ -10,6 +11,7 @@
 #include "cluster/cfg.h"
 #include "util/str_view.h"
 
+#define GW_KEYS_FILE_MAX 65536
 /* For error messages. */
 #define GW_ALG_NAMES "HS256 HS384 HS512 RS256 RS384 RS512 ES256 ES384 ES512"
 
@@ -50,7 +52,8 @@ bool gw_keys_check_private(const struct gw_alg *alg, struct str_view pem, const 
 /* The same for a secret of an HS algorithm. */
 bool gw_keys_check_secret(struct str_view secret, const char *name,
                           struct cfg_error *err) MUST_CHECK;
-/* Appends the file's bytes. False with *err naming the key and the path. */
+/* Appends the file's bytes without one final newline. False with *err that begins with name and the
+ * path. */
 bool gw_keys_read_file(const char *path, struct buf *out, const char *name,
                        struct cfg_error *err) MUST_CHECK;
 

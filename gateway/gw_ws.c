@@ -113,15 +113,15 @@ static int on_receive(struct gw_ws *ws, const char *p, size_t n)
     struct lws *wsi = ws->wsi;
     bool whole = lws_is_final_fragment(wsi) && !lws_remaining_packet_payload(wsi);
     if (whole && ws->in.n == 0) {
-        if (n > ws->cx->max_message) return refuse_large(ws);
+        if (n > ws->in.max) return refuse_large(ws);
         ws->cx->events->message(ws->owner, ws, lws_frame_is_binary(wsi), sv_make(p, n));
         return 0;
     }
-    if (lws_remaining_packet_payload(wsi) > ws->cx->max_message) return refuse_large(ws);
+    if (lws_remaining_packet_payload(wsi) > ws->in.max) return refuse_large(ws);
     if (!buf_add(&ws->in, p, n)) return refuse_large(ws);
     if (!whole) return 0;
     struct buf message = ws->in; /* the owner may close us meanwhile */
-    buf_init(&ws->in, ws->cx->max_message);
+    buf_init(&ws->in, message.max);
     ws->cx->events->message(ws->owner, ws, lws_frame_is_binary(wsi), buf_view(&message));
     buf_fini(&message);
     return 0;
@@ -288,6 +288,11 @@ struct gw_ws *gw_ws_adopt(struct gw_ws_context *cx, int fd, struct str_view key,
     cx->adopted = NULL;
     if (ws && !owner) gw_ws_close(ws, GW_WS_CLOSE_NONE);
     return owner ? ws : NULL;
+}
+
+void gw_ws_set_limit(struct gw_ws *ws, size_t max_message)
+{
+    ws->in.max = max_message;
 }
 
 bool gw_ws_is_writable(const struct gw_ws *ws)

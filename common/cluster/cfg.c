@@ -26,7 +26,7 @@
 #define MAX_FILE ((size_t)1 << 20)
 #define MAX_DEPTH 16 /* of a CFG_JSON value */
 #define MAX_SHOWN 64 /* bytes of a value in a mistake */
-#define MAX_ROWS 256 /* checked at compile time below */
+#define MAX_ROWS 256 /* asserted */
 #define LOAD_FLAGS JSON_REJECT_DUPLICATES
 
 static void *field_of(struct cfg *c, const struct cfg_row *row)
@@ -356,11 +356,12 @@ static bool read_root(struct reading *r, json_t *root)
     return true;
 }
 
+/* jansson shows what it stumbled over; only a key given twice may be shown. */
 static bool refuse_syntax(struct cfg_error *err, const char *source, json_error_t *mistake)
 {
-    char *near = strstr(mistake->text, " near '");
-    bool names_key = json_error_code(mistake) == json_error_duplicate_key;
-    if (near && !names_key) *near = '\0';
+    char *near = strstr(mistake->text, " near '"), *escape = strstr(mistake->text, " escape '");
+    if (near && json_error_code(mistake) != json_error_duplicate_key) *near = '\0';
+    if (escape) escape[strlen(" escape")] = '\0';
     return cfg_row_error(err, "%s:%d:%d: %s", source, mistake->line, mistake->column,
                          mistake->text);
 }

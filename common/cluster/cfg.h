@@ -53,9 +53,9 @@ void cfg_fini(struct cfg *c);
 bool cfg_read_text(struct cfg *c, struct str_view json, const char *source,
                    struct cfg_error *err) MUST_CHECK;
 bool cfg_read_file(struct cfg *c, const char *path, struct cfg_error *err) MUST_CHECK;
-/* environ: NULL-terminated "NAME=value" list. A PEAL_ name that is no key (other than PEAL_TEST_*,
+/* env: NULL-terminated "NAME=value" list. A PEAL_ name that is no key (other than PEAL_TEST_*,
  * PEAL_DEMO_*) is a mistake. */
-bool cfg_read_env(struct cfg *c, char *const *environ, struct cfg_error *err) MUST_CHECK;
+bool cfg_read_env(struct cfg *c, char *const *env, struct cfg_error *err) MUST_CHECK;
 /* "section.name=value". Lists: comma-separated words or a JSON array. */
 bool cfg_set(struct cfg *c, const char *assignment, struct cfg_error *err) MUST_CHECK;
 /* Rules that join several keys (e.g. transports' words, patterns' shape, paths begin with '/').

@@ -90,22 +90,34 @@ static size_t columns_of(const char *p, size_t n)
     return columns;
 }
 
+/* Length of the piece that text begins with: up to a space, or, if that is wider than a line, up
+ * to a comma. */
+static size_t piece_of(const char *text)
+{
+    size_t n = strcspn(text, " ");
+    while (columns_of(text, n) > COLUMNS - HELP_INDENT) {
+        const char *comma = memrchr(text, ',', n - 1);
+        if (!comma) break;
+        n = (size_t)(comma - text) + 1;
+    }
+    return n;
+}
+
 /* Prints the words of text, wrapped; the caret is at column HELP_INDENT before and at 0 after. */
 static void print_wrapped(FILE *to, const char *text)
 {
-    size_t at = HELP_INDENT;
+    size_t at = HELP_INDENT, space = 0;
     while (*text) {
-        size_t n = strcspn(text, " "), columns = columns_of(text, n);
-        if (at > HELP_INDENT && at + 1 + columns > COLUMNS) {
+        size_t n = piece_of(text), columns = columns_of(text, n);
+        if (at > HELP_INDENT && at + space + columns > COLUMNS) {
             fprintf(to, "\n%*s", HELP_INDENT, "");
             at = HELP_INDENT;
+            space = 0;
         }
-        if (at > HELP_INDENT) {
-            fputc(' ', to);
-            at++;
-        }
-        at += columns;
+        if (space) fputc(' ', to);
         fwrite(text, 1, n, to);
+        at += space + columns;
+        space = text[n] == ' ';
         text += n + strspn(text + n, " ");
     }
     fputc('\n', to);

@@ -1,0 +1,60 @@
+/* peal: the program for people. The one place that links gateway and worker together. */
+
+/* System */
+#include <stdio.h>
+#include <string.h>
+/* Io */
+#include "io/program.h"
+/* Gateway */
+#include "gateway/gw_server.h"
+/* This process */
+#include "peal_token.h"
+
+static int serve_main(int argc, char **argv)
+{
+    struct cfg cfg;
+    int code = 0;
+    cfg_init(&cfg);
+    if (program_configure(argc, argv, "peal serve",
+                          "A whole Peal in one process: gateway and bus, no Redis.", &cfg, &code))
+        code = gw_server_run(&cfg, "peal serve", NULL, NULL);
+    cfg_fini(&cfg);
+    return code;
+}
+
+static const struct {
+    const char *name, *what;
+    int (*main)(int argc, char **argv);
+} commands[] = {
+    {"serve", "run gateway and bus in one process, without Redis", serve_main},
+    {"token", "make a JWT, or inspect one", peal_token_main},
+};
+
+#define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void usage(FILE *to)
+{
+    fprintf(to, "usage: peal COMMAND [options]\n\ncommands:\n");
+    for (size_t i = 0; i < NCOMMANDS; i++)
+        fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].what);
+    fprintf(to, "\n'peal COMMAND --help' explains a command.\n");
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        usage(stderr);
+        return 2;
+    }
+    for (size_t i = 0; i < NCOMMANDS; i++)
+        if (strcmp(argv[1], commands[i].name) == 0) return commands[i].main(argc - 1, argv + 1);
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+        printf("peal %s\n", PEAL_VERSION);
+        return 0;
+    }
+    bool asks = strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+                strcmp(argv[1], "help") == 0;
+    if (!asks) fprintf(stderr, "peal: \"%s\" is no command\n\n", argv[1]);
+    usage(asks ? stdout : stderr);
+    return asks ? 0 : 2;
+}

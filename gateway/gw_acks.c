@@ -1,0 +1,73 @@
+/* Answers that clients owe us: each is called back exactly once, with the answer, at its deadline, or when
+ * the socket ends. */
+
+/* Util */
+#include "util/x_alloc.h"
+/* Proto */
+#include "proto/sio_packet.h"
+/* Gateway */
+#include "gw_socket.h"
+
+struct gw_ack {
+    struct gw_ack *next;
+    struct gw_socket *socket;
+    struct wheel_entry timer;
+    uint64_t id;
+    gw_ack_cb cb;
+    void *arg;
+};
+
+static void settle(struct gw_ack *a, bool answered, struct str_view args,
+                   const struct str_view *attachments, unsigned n)
+{
+    struct gw_ack **p = &a->socket->acks;
+    while (*p != a)
+        p = &(*p)->next;
+    *p = a->next;
+    wheel_drop(loop_wheel(a->socket->conn->gw->loop), &a->timer);
+    a->cb(a->arg, answered, args, attachments, n);
+    x_free(a);
+}
+
+static void on_timeout(struct wheel_entry *e)
+{
+    struct gw_ack *a = (struct gw_ack *)((char *)e - offsetof(struct gw_ack, timer));
+    settle(a, false, SV(""), NULL, 0);
+}
+
+void gw_socket_emit_ack(struct gw_socket *s, struct str_view json, const struct str_view *attachments,
+                        unsigned n, uint64_t timeout_ms, gw_ack_cb cb, void *arg)
+{
+    if (s->state == GW_SOCKET_GONE) {
+        cb(arg, false, SV(""), NULL, 0);
+        return;
+    }
+    struct loop *loop = s->conn->gw->loop;
+    struct gw_ack *a = x_calloc(1, sizeof(*a));
+    a->socket = s;
+    a->timer.fire = on_timeout;
+    a->id = s->nsp->next_ack++;
+    a->cb = cb;
+    a->arg = arg;
+    a->next = s->acks;
+    s->acks = a;
+    wheel_set(loop_wheel(loop), &a->timer, loop_now(loop) + timeout_ms);
+    gw_socket_send(s, SIO_EVENT, &a->id, json, attachments, n);
+}
+
+void gw_acks_answer(struct gw_socket *s, uint64_t id, struct str_view args,
+                    const struct str_view *attachments, unsigned n)
+{
+    /* Late, unknown and repeated answers are ignored, as in the reference. */
+    for (struct gw_ack *a = s->acks; a; a = a->next) {
+        if (a->id != id) continue;
+        settle(a, true, args, attachments, n);
+        return;
+    }
+}
+
+void gw_acks_fail_all(struct gw_socket *s)
+{
+    while (s->acks)
+        settle(s->acks, false, SV(""), NULL, 0);
+}

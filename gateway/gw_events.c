@@ -1,0 +1,271 @@
+/* System */
+#include <assert.h>
+/* Util */
+#include "util/x_alloc.h"
+/* Proto */
+#include "proto/json_scan.h"
+/* Gateway */
+#include "gw_events.h"
+#include "gw_login.h"
+
+#define NAME_MAX_BYTES 256 /* longer event names have no route and no handler */
+
+/* ---- routes */
+
+enum target { TO_ALL, TO_OTHERS, TO_ROOM, TO_NONE };
+
+struct route {
+    struct str_view nsp, event; /* patterns, views of the configuration */
+    enum target to;
+};
+
+struct gw_route_table {
+    size_t n;
+    struct route v[];
+};
+
+static enum target target_of(struct str_view word)
+{
+    if (sv_eq(word, SV("all"))) return TO_ALL;
+    if (sv_eq(word, SV("others"))) return TO_OTHERS;
+    if (sv_eq(word, SV("room"))) return TO_ROOM;
+    return TO_NONE;
+}
+
+/* "[/namespace ]event=target": the last '=' ends the event's pattern. */
+static struct route parse_route(struct str_view text)
+{
+    struct route r = {.nsp = SV("*")};
+    size_t eq = text.n;
+    while (eq && text.p[eq - 1] != '=')
+        eq--;
+    assert(eq); /* cfg_check() has seen to it */
+    r.to = target_of(sv_trim(sv_skip(text, eq)));
+    struct str_view event = sv_trim(sv_make(text.p, eq - 1));
+    size_t space = sv_find(event, ' ');
+    if (event.n && event.p[0] == '/' && space < event.n) {
+        r.nsp = sv_make(event.p, space);
+        event = sv_trim(sv_skip(event, space));
+    }
+    r.event = event;
+    return r;
+}
+
+struct gw_route_table *gw_routes_new(const struct cfg *cfg)
+{
+    size_t n = cfg->routes_events.n;
+    struct gw_route_table *t = x_calloc(1, sizeof(*t) + n * sizeof(struct route));
+    t->n = n;
+    for (size_t i = 0; i < n; i++)
+        t->v[i] = parse_route(sv_of(cfg->routes_events.v[i]));
+    return t;
+}
+
+void gw_routes_free(struct gw_route_table *t)
+{
+    x_free(t);
+}
+
+static const struct route *find_route(const struct gw_route_table *t, struct str_view nsp,
+                                      struct str_view event)
+{
+    for (size_t i = 0; i < t->n; i++)
+        if (sv_glob(t->v[i].nsp, nsp) && sv_glob(t->v[i].event, event)) return &t->v[i];
+    return NULL;
+}
+
+/* ---- answers */
+
+void gw_events_ack_ok(struct gw_socket *s, const struct gw_event *e)
+{
+    if (e->wants_ack) gw_socket_ack(s, e->ack_id, SV("[{\"status\":\"ok\"}]"), NULL, 0);
+}
+
+void gw_events_ack_error(struct gw_socket *s, const struct gw_event *e, const char *code,
+                         const char *message)
+{
+    if (!e->wants_ack) return;
+    struct buf json;
+    buf_init(&json, 512);
+    bool fits = buf_addf(&json, "[{\"status\":\"error\",\"code\":\"%s\",\"message\":", code) &&
+                json_string_encode(&json, sv_of(message)) && buf_add_sv(&json, SV("}]"));
+    assert(fits);
+    (void)fits;
+    gw_socket_ack(s, e->ack_id, buf_view(&json), NULL, 0);
+    buf_fini(&json);
+}
+
+static void refuse(struct gw_socket *s, const struct gw_event *e, const char *code, const char *message)
+{
+    s->conn->gw->count.events_refused++;
+    gw_events_ack_error(s, e, code, message);
+}
+
+/* ---- to the bus */
+
+void gw_broadcast(struct gateway *gw, struct str_view nsp, const struct gw_target *to,
+                  struct str_view json, const struct str_view *attachments, unsigned n,
+                  void (*done)(bool taken, void *arg), void *arg)
+{
+    /* The message struct's views are not const because the bus owns its copy; this one is only read. */
+    union {
+        const struct str_view *in;
+        struct str_view *out;
+    } rooms = {to->rooms}, except = {to->except}, binary = {attachments};
+    struct bus_msg m = {.flags = to->is_volatile ? BUS_VOLATILE : 0,
+                        .nsp = nsp,
+                        .json = json,
+                        .rooms = rooms.out,
+                        .except = except.out,
+                        .attachments = binary.out,
+                        .nrooms = to->nrooms,
+                        .nexcept = to->nexcept,
+                        .nattachments = n};
+    gw->count.publishes++;
+    gw->bus->ops->publish(gw->bus, bus_msg_new(&m), done, arg);
+}
+
+/* A client that waits to hear whether the bus has taken its event. It may be gone by then: ids, no pointers. */
+struct owed {
+    struct gateway *gw;
+    uint64_t ack_id;
+    char id[ID_LEN];
+    size_t nsp_len;
+    char nsp[];
+};
+
+static void on_published(bool taken, void *arg)
+{
+    struct owed *o = arg;
+    struct gw_socket *s = gw_socket_find(o->gw, sv_make(o->nsp, o->nsp_len), sv_make(o->id, ID_LEN));
+    struct gw_event e = {.wants_ack = true, .ack_id = o->ack_id};
+    if (s && taken) gw_events_ack_ok(s, &e);
+    if (s && !taken) gw_events_ack_error(s, &e, "bus_unavailable", "the message bus has not taken it");
+    x_free(o);
+}
+
+static void publish(struct gw_socket *s, const struct gw_event *e, const struct gw_target *to)
+{
+    struct owed *o = NULL;
+    if (e->wants_ack) {
+        struct str_view nsp = s->nsp->view;
+        o = x_malloc(sizeof(*o) + nsp.n);
+        *o = (struct owed){.gw = s->conn->gw, .ack_id = e->ack_id, .nsp_len = nsp.n};
+        memcpy(o->id, s->id, ID_LEN);
+        memcpy(o->nsp, nsp.p, nsp.n);
+    }
+    gw_broadcast(s->conn->gw, s->nsp->view, to, e->args, e->attachments, e->nattachments,
+                 o ? on_published : NULL, o);
+}
+
+/* The first argument behind the name, if it is a string. */
+static bool first_string(const struct gw_event *e, struct buf *out)
+{
+    struct json_iter it;
+    struct str_view arg;
+    bool lone = false;
+    json_iter_init(&it, e->args);
+    return json_array_next(&it, &arg) && json_array_next(&it, &arg) &&
+           json_kind_of(arg) == JSON_STRING && json_string_decode(out, arg, &lone) && !lone;
+}
+
+static void publish_to_room(struct gw_socket *s, const struct gw_event *e)
+{
+    struct buf name;
+    buf_init(&name, GW_ROOM_MAX);
+    struct str_view room;
+    if (!first_string(e, &name) || !gw_room_name_is_valid(buf_view(&name))) {
+        refuse(s, e, "bad_room", "the first argument must name a room");
+    } else if (room = buf_view(&name), !gw_socket_is_in(s, room)) {
+        refuse(s, e, "not_a_member", "you are not in this room");
+    } else {
+        publish(s, e, &(struct gw_target){.rooms = &room, .nrooms = 1});
+    }
+    buf_fini(&name);
+}
+
+static void follow_route(struct gw_socket *s, const struct gw_event *e)
+{
+    const struct route *r = find_route(s->conn->gw->routes, s->nsp->view, e->name);
+    if (!r) {
+        refuse(s, e, "no_route", "this event is not routed");
+        return;
+    }
+    struct str_view self = gw_socket_id(s);
+    switch (r->to) {
+    case TO_ALL: publish(s, e, &(struct gw_target){0}); break;
+    case TO_OTHERS: publish(s, e, &(struct gw_target){.except = &self, .nexcept = 1}); break;
+    case TO_ROOM: publish_to_room(s, e); break;
+    case TO_NONE: gw_events_ack_ok(s, e); break;
+    }
+}
+
+/* ---- rooms by event */
+
+/* Rooms that stand for a user, or for a socket by its id, are nobody else's to join. */
+static bool may_join(const struct cfg *cfg, struct str_view room)
+{
+    if (sv_starts_with(room, SV("user:")) || room.n == ID_LEN) return false;
+    for (size_t i = 0; i < cfg->routes_client_rooms.n; i++)
+        if (sv_glob(sv_of(cfg->routes_client_rooms.v[i]), room)) return true;
+    return false;
+}
+
+static void join_or_leave(struct gw_socket *s, const struct gw_event *e, bool join)
+{
+    struct buf name;
+    buf_init(&name, GW_ROOM_MAX);
+    if (!first_string(e, &name) || !gw_room_name_is_valid(buf_view(&name))) {
+        refuse(s, e, "bad_room", "the first argument must name a room");
+    } else if (!may_join(s->conn->gw->cfg, buf_view(&name))) {
+        refuse(s, e, "forbidden_room", "clients may not join or leave this room");
+    } else if (join && !gw_socket_join(s, buf_view(&name))) {
+        refuse(s, e, "too_many_rooms", "you are in too many rooms");
+    } else {
+        if (!join) gw_socket_leave(s, buf_view(&name));
+        gw_events_ack_ok(s, e);
+    }
+    buf_fini(&name);
+}
+
+/* ---- dispatch */
+
+static void dispatch(struct gw_socket *s, const struct gw_event *e)
+{
+    struct gateway *gw = s->conn->gw;
+    const struct gw_handler *h = gw->handler;
+    bool asks = strcmp(gw->cfg->auth_mode, "none") != 0;
+    if (asks && sv_eq(e->name, SV("authenticate"))) {
+        gw_login_authenticate(s, e);
+    } else if (s->state == GW_SOCKET_PENDING) {
+        gw_login_refuse_event(s, e);
+    } else if (h && h->event && h->event(h->ctx, s, e)) {
+        return;
+    } else if (gw->cfg->routes_client_rooms.n && sv_eq(e->name, SV("join"))) {
+        join_or_leave(s, e, true);
+    } else if (gw->cfg->routes_client_rooms.n && sv_eq(e->name, SV("leave"))) {
+        join_or_leave(s, e, false);
+    } else {
+        follow_route(s, e);
+    }
+}
+
+void gw_events_handle(struct gw_socket *s, const struct sio_packet *p, const struct str_view *attachments)
+{
+    struct buf name;
+    struct gw_event e = {.args = p->json,
+                         .attachments = attachments,
+                         .nattachments = p->attachments,
+                         .wants_ack = p->has_id,
+                         .ack_id = p->id};
+    s->conn->gw->count.events_in++;
+    buf_init(&name, NAME_MAX_BYTES);
+    bool is_string = p->event.n && p->event.p[0] == '"';
+    bool fits = is_string ? json_string_decode(&name, p->event, NULL) : buf_add_sv(&name, p->event);
+    e.name = buf_view(&name);
+    if (fits)
+        dispatch(s, &e);
+    else
+        refuse(s, &e, "no_route", "the event's name is too long");
+    buf_fini(&name);
+}

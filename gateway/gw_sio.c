@@ -1,0 +1,222 @@
+/* Design notes
+ *
+ * What the reference closes the connection for, is closed here: packets that do not decode, packets for a
+ * namespace that is not joined, a second CONNECT, a client's CONNECT_ERROR. While a binary packet waits for its
+ * attachments only they may come. */
+
+/* System */
+#include <assert.h>
+/* Util */
+#include "util/x_alloc.h"
+/* Proto */
+#include "proto/json_scan.h"
+/* Gateway */
+#include "gw_events.h"
+#include "gw_login.h"
+#include "gw_sio.h"
+#include "gw_socket.h"
+
+/* ---- out */
+
+static void send_packet(struct gw_conn *c, enum sio_type type, struct str_view nsp, struct str_view json)
+{
+    struct buf head;
+    buf_init(&head, nsp.n + 64);
+    bool fits = sio_packet_encode_head(&head, type, 0, nsp, NULL);
+    assert(fits);
+    (void)fits;
+    struct eio_msg *m = eio_msg_new(buf_view(&head), json, NULL, 0);
+    gw_conn_send(c, m);
+    eio_msg_rele(m);
+    buf_fini(&head);
+}
+
+void gw_sio_refuse(struct gw_conn *c, struct str_view nsp, const char *message, struct str_view data)
+{
+    struct buf json;
+    c->gw->count.connect_refusals++;
+    buf_init(&json, 1024);
+    bool fits = buf_add_sv(&json, SV("{\"message\":")) && json_string_encode(&json, sv_of(message)) &&
+                (!data.n || (buf_add_sv(&json, SV(",\"data\":")) && buf_add_sv(&json, data))) &&
+                buf_add_char(&json, '}');
+    assert(fits);
+    (void)fits;
+    send_packet(c, SIO_CONNECT_ERROR, nsp, buf_view(&json));
+    buf_fini(&json);
+}
+
+void gw_sio_accept(struct gw_socket *s)
+{
+    struct gw_conn *c = s->conn;
+    char json[ID_LEN + 16] = "{\"sid\":\"";
+    memcpy(json + 8, s->id, ID_LEN);
+    memcpy(json + 8 + ID_LEN, "\"}", 2);
+    gw_socket_send(s, SIO_CONNECT, NULL, sv_make(json, 8 + ID_LEN + 2), NULL, 0);
+    c->joined_once = true;
+    wheel_drop(loop_wheel(c->gw->loop), &c->connect_timer);
+}
+
+/* ---- in */
+
+static void violation(struct gw_conn *c)
+{
+    c->gw->count.packets_bad++;
+    gw_conn_close(c, REASON_PROTOCOL_ERROR);
+}
+
+static void on_connect(struct gw_conn *c, const struct sio_packet *p)
+{
+    int64_t n = 0;
+    for (struct gw_socket *s = c->sockets; s; s = s->next)
+        n++;
+    if (gw_socket_of(c, p->nsp)) {
+        violation(c);
+        return;
+    }
+    if (n >= c->gw->cfg->socketio_max_namespaces) {
+        gw_sio_refuse(c, p->nsp, "Too many namespaces", SV(""));
+        return;
+    }
+    struct gw_nsp *nsp = gw_nsp_get(c->gw, p->nsp);
+    if (!nsp) {
+        gw_sio_refuse(c, p->nsp, "Invalid namespace", SV(""));
+        return;
+    }
+    gw_nsp_hold(nsp);
+    gw_login_connect(c, nsp, p->json.n ? p->json : SV("{}"));
+    gw_nsp_rele(nsp);
+}
+
+static void on_packet(struct gw_conn *c, const struct sio_packet *p, const struct str_view *attachments)
+{
+    if (p->type == SIO_CONNECT) {
+        on_connect(c, p);
+        return;
+    }
+    struct gw_socket *s = gw_socket_of(c, p->nsp);
+    if (!s || p->type == SIO_CONNECT_ERROR) {
+        violation(c);
+        return;
+    }
+    switch (p->type) {
+    case SIO_DISCONNECT: gw_socket_end(s, REASON_CLIENT_DISCONNECT); break;
+    case SIO_EVENT:
+    case SIO_BINARY_EVENT: gw_events_handle(s, p, attachments); break;
+    case SIO_ACK:
+    case SIO_BINARY_ACK:
+        if (p->has_id && s->state == GW_SOCKET_READY)
+            gw_acks_answer(s, p->id, p->json, attachments, p->attachments);
+        break;
+    case SIO_CONNECT:
+    case SIO_CONNECT_ERROR: break;
+    }
+}
+
+static struct sio_limits limits_of(const struct gw_conn *c)
+{
+    const struct cfg *cfg = c->gw->cfg;
+    return (struct sio_limits){.max_attachments = (unsigned)cfg->socketio_max_attachments,
+                               .max_depth = (unsigned)cfg->socketio_max_json_depth,
+                               .max_nsp = GW_NSP_MAX};
+}
+
+static void drop_assembler(struct gw_conn *c)
+{
+    if (!c->assembler) return;
+    sio_assembler_fini(c->assembler);
+    x_free(c->assembler);
+    c->assembler = NULL;
+}
+
+/* The last attachment is here: the kept text is decoded again, now for good. */
+static void on_assembled(struct gw_conn *c)
+{
+    struct sio_assembler *a = c->assembler;
+    struct sio_limits limits = limits_of(c);
+    struct str_view attachments[SIO_ATTACHMENTS_LIMIT];
+    struct sio_packet p;
+    const char *why;
+    c->assembler = NULL; /* handling may end the connection */
+    for (unsigned i = 0; i < a->want; i++)
+        attachments[i] = sio_assembler_get(a, i);
+    if (sio_packet_decode(buf_view(&a->text), &limits, &p, &why) == VERDICT_OK)
+        on_packet(c, &p, attachments);
+    sio_assembler_fini(a);
+    x_free(a);
+}
+
+static void on_binary(struct gw_conn *c, struct str_view data)
+{
+    if (!c->assembler) {
+        violation(c);
+        return;
+    }
+    switch (sio_assembler_add(c->assembler, data.p, data.n)) {
+    case VERDICT_OK: on_assembled(c); break;
+    case VERDICT_MORE: break;
+    case VERDICT_BAD: violation(c); break;
+    }
+}
+
+static void on_text(struct gw_conn *c, struct str_view data)
+{
+    struct sio_limits limits = limits_of(c);
+    struct sio_packet p;
+    const char *why = "";
+    if (c->assembler || sio_packet_decode(data, &limits, &p, &why) != VERDICT_OK) {
+        violation(c);
+    } else if (p.attachments) {
+        c->assembler = x_calloc(1, sizeof(*c->assembler));
+        if (!sio_assembler_begin(c->assembler, data, p.attachments, gw_conn_max_message(c)))
+            violation(c);
+    } else {
+        on_packet(c, &p, NULL);
+    }
+}
+
+/* What a client may send before any of its sockets is authenticated. */
+static bool spend_budget(struct gw_conn *c, size_t n)
+{
+    const struct cfg *cfg = c->gw->cfg;
+    if (c->is_trusted) return true;
+    c->pending_packets++;
+    c->pending_bytes += (uint32_t)(n < UINT32_MAX / 2 ? n : UINT32_MAX / 2);
+    return c->pending_packets <= cfg->auth_pending_max_packets &&
+           c->pending_bytes <= cfg->auth_pending_max_bytes;
+}
+
+/* ---- upper layer */
+
+static void on_connect_timeout(struct wheel_entry *e)
+{
+    struct gw_conn *c = (struct gw_conn *)((char *)e - offsetof(struct gw_conn, connect_timer));
+    gw_conn_close(c, REASON_CONNECT_TIMEOUT);
+}
+
+static void opened(struct gw_conn *c)
+{
+    struct loop *loop = c->gw->loop;
+    c->connect_timer.fire = on_connect_timeout;
+    wheel_set(loop_wheel(loop), &c->connect_timer,
+              loop_now(loop) + (uint64_t)c->gw->cfg->socketio_connect_timeout);
+}
+
+static void message(struct gw_conn *c, bool binary, struct str_view data)
+{
+    if (!spend_budget(c, data.n))
+        gw_conn_close(c, REASON_PENDING_BUDGET);
+    else if (binary)
+        on_binary(c, data);
+    else
+        on_text(c, data);
+}
+
+static void closed(struct gw_conn *c, enum close_reason reason)
+{
+    wheel_drop(loop_wheel(c->gw->loop), &c->connect_timer);
+    drop_assembler(c);
+    while (c->sockets)
+        gw_socket_end(c->sockets, reason);
+}
+
+const struct gw_upper gw_sio_upper = {opened, message, closed};

@@ -1,0 +1,60 @@
+/* A client in a namespace: Socket.IO's socket. States: PENDING (event-mode authentication outstanding: in no room, hears nothing), READY,
+ * GONE (freed at the turn's end). */
+#ifndef PEAL_GW_SOCKET_H
+#define PEAL_GW_SOCKET_H
+
+#include "gw_conn.h"
+#include "gw_handler.h"
+#include "gw_nsp.h"
+
+struct gw_membership {
+    struct gw_room *room;
+    uint32_t index; /* in the room's members */
+};
+
+struct gw_ack; /* an answer outstanding; gw_acks.c */
+
+enum gw_socket_state { GW_SOCKET_PENDING, GW_SOCKET_READY, GW_SOCKET_GONE };
+
+struct gw_socket {
+    UT_hash_handle hh; /* namespace's by_id */
+    struct gw_nsp *nsp;
+    struct gw_conn *conn;
+    struct gw_socket *next;      /* connection's list; then the gateway's list of the gone */
+    struct gw_identity *identity; /* NULL without authentication */
+    struct gw_membership *rooms;
+    uint32_t nrooms, cap_rooms;
+    uint32_t index; /* in the namespace's walk list */
+    uint64_t mark;  /* number of the last fan-out that met this socket */
+    uint8_t state;
+    bool warned;    /* token_expiring has been sent for this identity */
+    char id[ID_LEN];
+    struct wheel_entry timer; /* authentication deadline, expiry warning or expiry */
+    struct gw_ack *acks;
+    uint64_t connected_at;
+};
+
+/* Makes a socket of a connection in a namespace, PENDING. */
+struct gw_socket *gw_socket_new(struct gw_conn *c, struct gw_nsp *nsp);
+struct gw_socket *gw_socket_of(struct gw_conn *c, struct str_view nsp);
+/* PENDING → READY: in the walk list, in user:<sub> and the rooms of the claim. identity: a new reference is held; may be NULL. */
+void gw_socket_admit(struct gw_socket *s, struct gw_identity *identity);
+/* Another token of the same user: rooms of the claim follow it. */
+void gw_socket_renew(struct gw_socket *s, struct gw_identity *identity);
+/* The end: out of all rooms and indexes, handler told, outstanding acks failed. Sends nothing. */
+void gw_socket_end(struct gw_socket *s, enum close_reason reason);
+/* Says DISCONNECT to the client, then ends it. */
+void gw_socket_kick(struct gw_socket *s, enum close_reason reason);
+/* One packet to this client: head by type, then json. id may be NULL. */
+void gw_socket_send(struct gw_socket *s, int sio_type, const uint64_t *id, struct str_view json,
+                    const struct str_view *attachments, unsigned n);
+/* Frees the gone, at the turn's end. */
+void gw_socket_reap(struct gateway *gw);
+
+/* An ACK packet came from the client. */
+void gw_acks_answer(struct gw_socket *s, uint64_t id, struct str_view args,
+                    const struct str_view *attachments, unsigned n);
+/* Fails all that are outstanding. */
+void gw_acks_fail_all(struct gw_socket *s);
+
+#endif
