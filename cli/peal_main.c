@@ -14,7 +14,6 @@ static int serve_main(int argc, char **argv)
 {
     struct cfg cfg;
     int code = 0;
-    cfg_init(&cfg);
     if (program_configure(argc, argv, "peal serve",
                           "A whole Peal in one process: gateway and bus, no Redis.", &cfg, &code))
         code = gw_server_run(&cfg, "peal serve", NULL, NULL);

@@ -462,6 +462,7 @@ static void flush_ws(struct gw_conn *c)
 
 static void flush_conn(struct gw_conn *c)
 {
+    if (c->is_corked) return;
     if (c->eio.transport == EIO_WEBSOCKET) {
         flush_ws(c);
     } else if (c->get && c->queue_n) {
@@ -485,6 +486,7 @@ struct eio_msg *const *gw_conn_queue(const struct gw_conn *c, uint32_t *n)
 
 static void release(struct gw_conn *c)
 {
+    c->is_corked = false;
     flush_conn(c);
     if (c->get) gw_poll_release(c, EIO_CLOSE);
     if (c->post) c->post->conn = NULL; /* its body finds no session */
@@ -520,6 +522,12 @@ bool gw_conn_phase(struct gateway *gw)
     }
     if (shared.bytes.cap > WRITE_CHUNK / 4) buf_fini(&shared.bytes);
     return gw->dirty_conns || gw->dead_conns;
+}
+
+void gw_conn_cork(struct gw_conn *c, bool on)
+{
+    c->is_corked = on;
+    if (!on && c->queue_n) mark_dirty(c);
 }
 
 void gw_conn_close(struct gw_conn *c, enum close_reason reason)

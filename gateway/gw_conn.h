@@ -35,7 +35,7 @@ struct gw_conn {
     uint64_t progress_at;  /* when the client last took something, or had nothing waiting */
 
     struct gw_conn *dirty_next, *dead_next;
-    bool is_dirty, is_dead, handshake_answered;
+    bool is_dirty, is_dead, is_corked, handshake_answered;
     bool ws_b64;           /* the WebSocket asked for base64 instead of binary frames */
     uint8_t reason;        /* enum close_reason, once dead */
     uint8_t doom;          /* enum close_reason to close with at the turn's end; 0: none */
@@ -75,6 +75,8 @@ void gw_conn_http_lost(struct gw_conn *c, struct gw_http *http, bool was_body);
 void gw_conn_send(struct gw_conn *c, struct eio_msg *m);
 /* Could a message leave at once? For volatile ones. */
 bool gw_conn_is_ready(const struct gw_conn *c);
+/* While on, nothing is written; what is queued leaves together when it is taken off. */
+void gw_conn_cork(struct gw_conn *c, bool on);
 /* Ends the session; what is queued still goes out if the client can take it. */
 void gw_conn_close(struct gw_conn *c, enum close_reason reason);
 /* The same at the turn's end: for callers in the middle of a walk over sockets. */

@@ -134,7 +134,7 @@ static void admit(struct gw_socket *s, struct gw_identity *identity, struct str_
 static bool token_of_connect(const struct gw_conn *c, struct str_view auth, struct buf *out)
 {
     struct str_view value;
-    if (!c->gw->cfg->auth_from_connect || !json_object_get(auth, SV("token"), &value)) return false;
+    if (!c->gw->cfg->auth_from_connect || !json_member_get(auth, SV("token"), &value)) return false;
     if (json_kind_of(value) == JSON_NULL) return false;
     if (json_kind_of(value) != JSON_STRING || !json_string_decode(out, value, NULL)) {
         buf_clear(out);
@@ -217,7 +217,7 @@ static bool token_of_event(const struct gw_event *e, struct buf *out)
     json_iter_init(&it, e->args);
     if (!json_array_next(&it, &arg) || !json_array_next(&it, &arg)) return false;
     token = arg;
-    if (json_kind_of(arg) == JSON_OBJECT && !json_object_get(arg, SV("token"), &token)) return false;
+    if (json_kind_of(arg) == JSON_OBJECT && !json_member_get(arg, SV("token"), &token)) return false;
     return json_kind_of(token) == JSON_STRING && json_string_decode(out, token, NULL);
 }
 

@@ -9,7 +9,6 @@ int main(int argc, char **argv)
 {
     struct cfg cfg;
     int code = 0;
-    cfg_init(&cfg);
     if (program_configure(argc, argv, "peal-gateway",
                           "Terminates Socket.IO connections and passes their messages on.", &cfg, &code))
         code = gw_server_run(&cfg, "peal-gateway", NULL, NULL);

@@ -25,7 +25,6 @@
 
 #define MAX_FILE ((size_t)1 << 20)
 #define MAX_DEPTH 16 /* of a CFG_JSON value */
-#define MAX_SHOWN 64 /* bytes of a value in a mistake */
 #define MAX_ROWS 256 /* asserted */
 #define LOAD_FLAGS JSON_REJECT_DUPLICATES
 
@@ -268,11 +267,9 @@ static bool refuse(struct cfg_error *err, const char *source, const struct cfg_r
     if (cfg_row_is_secret(row))
         return cfg_row_error(err, "%s: %s: the value is not allowed: %s", source, row->key,
                              allowed);
-    size_t n = value.n <= MAX_SHOWN ? value.n : MAX_SHOWN;
-    while (n < value.n && n > 0 && ((unsigned char)value.p[n] & 0xc0) == 0x80)
-        n--; /* do not cut inside a character */
-    return cfg_row_error(err, "%s: %s: \"%.*s%s\" is not allowed: %s", source, row->key, (int)n,
-                         value.n ? value.p : "", n < value.n ? "…" : "", allowed);
+    int n = cfg_row_cut(value);
+    return cfg_row_error(err, "%s: %s: \"%.*s%s\" is not allowed: %s", source, row->key, n,
+                         value.n ? value.p : "", (size_t)n < value.n ? "…" : "", allowed);
 }
 
 static bool refuse_json(struct cfg_error *err, const char *source, const struct cfg_row *row,
@@ -294,7 +291,7 @@ static bool refuse_key(struct cfg_error *err, const char *source, struct str_vie
 {
     char near[CFG_NAME_MAX];
     const char *what = sv_find(key, '.') < key.n ? "key" : "section";
-    int n = key.n <= CFG_NAME_MAX ? (int)key.n : CFG_NAME_MAX;
+    int n = cfg_row_cut(key);
     if (cfg_row_nearest(key, near))
         return cfg_row_error(err, "%s: %.*s: no such %s; did you mean %s?", source, n, key.p, what,
                              near);
@@ -359,9 +356,10 @@ static bool read_root(struct reading *r, json_t *root)
 /* jansson shows what it stumbled over; only a key given twice may be shown. */
 static bool refuse_syntax(struct cfg_error *err, const char *source, json_error_t *mistake)
 {
-    char *near = strstr(mistake->text, " near '"), *escape = strstr(mistake->text, " escape '");
+    static const struct str_view unicode = {"invalid Unicode", 15}; /* the escape follows */
+    char *near = strstr(mistake->text, " near '");
     if (near && json_error_code(mistake) != json_error_duplicate_key) *near = '\0';
-    if (escape) escape[strlen(" escape")] = '\0';
+    if (sv_starts_with(sv_of(mistake->text), unicode)) mistake->text[unicode.n] = '\0';
     return cfg_row_error(err, "%s:%d:%d: %s", source, mistake->line, mistake->column,
                          mistake->text);
 }
@@ -401,7 +399,7 @@ static bool read_variable(struct cfg *c, struct str_view name, const char *value
                           struct cfg_error *err)
 {
     char near[CFG_NAME_MAX], source[32 + CFG_NAME_MAX];
-    int n = name.n <= CFG_NAME_MAX ? (int)name.n : CFG_NAME_MAX;
+    int n = cfg_row_cut(name);
     snprintf(source, sizeof(source), "environment %.*s", n, name.p);
     const struct cfg_row *row = cfg_row_find_env(name);
     if (row) return set_text(c, row, sv_of(value)) || refuse(err, source, row, sv_of(value));

@@ -10,11 +10,9 @@
 
 static bool refuse(struct cfg_error *err, const char *key, const char *value, const char *rule)
 {
-    size_t n = strlen(value), shown = n <= 64 ? n : 64;
-    while (shown < n && shown > 0 && ((unsigned char)value[shown] & 0xc0) == 0x80)
-        shown--; /* do not cut inside a character */
-    return cfg_row_error(err, "%s: \"%.*s%s\" is not allowed: %s", key, (int)shown, value,
-                         shown < n ? "…" : "", rule);
+    int shown = cfg_row_cut(sv_of(value));
+    return cfg_row_error(err, "%s: \"%.*s%s\" is not allowed: %s", key, shown, value,
+                         value[shown] ? "…" : "", rule);
 }
 
 static bool check_path(struct cfg *c, struct cfg_error *err)
@@ -60,7 +58,8 @@ static bool route_target_is_known(const char *target)
     return false;
 }
 
-/* [/namespace ]event=target; an event may hold '=' and spaces, so the last '=' counts. */
+/* [/namespace ]event=target; an event may hold '=' and spaces, so the last '=' counts. Behind
+ * it no space can be left, so a space found ends a namespace. */
 static bool check_route(const char *route, struct cfg_error *err)
 {
     static const char key[] = "routes.events";
@@ -71,8 +70,7 @@ static bool check_route(const char *route, struct cfg_error *err)
         return refuse(err, key, route, "targets are all, others, room and none");
     if (route[0] == '/') {
         const char *space = strchr(route, ' ');
-        if (!space || space > equals)
-            return refuse(err, key, route, "behind a namespace come a space and the event");
+        if (!space) return refuse(err, key, route, "behind a namespace come a space and the event");
         event = space + 1;
     }
     if (event == equals) return refuse(err, key, route, "it names no event");

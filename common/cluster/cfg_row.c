@@ -9,6 +9,8 @@
 /* Cluster */
 #include "cluster/cfg_row.h"
 
+#define MAX_SHOWN 64
+
 #define ROW(s, nm, t)                                                                              \
     .section = #s, .name = #nm, .key = #s "." #nm, .type = CFG_TYPE_##t,                           \
     .offset = offsetof(struct cfg, s##_##nm)
@@ -123,8 +125,10 @@ static size_t first_limit(struct str_view word)
 static bool try_near(struct str_view word, const char *candidate, const char *answer, size_t *limit,
                      char out[CFG_NAME_MAX])
 {
-    if (*limit == 0) return false;
-    size_t distance = edit_distance(word, sv_of(candidate));
+    struct str_view other = sv_of(candidate);
+    size_t least = word.n > other.n ? word.n - other.n : other.n - word.n;
+    if (least >= *limit) return false;
+    size_t distance = edit_distance(word, other);
     if (distance >= *limit) return false;
     *limit = distance;
     snprintf(out, CFG_NAME_MAX, "%s", answer);
@@ -157,6 +161,14 @@ bool cfg_row_nearest_env(struct str_view name, char out[CFG_NAME_MAX])
         found |= try_near(name, env, env, &limit, out);
     }
     return found;
+}
+
+int cfg_row_cut(struct str_view value)
+{
+    size_t n = value.n <= MAX_SHOWN ? value.n : MAX_SHOWN;
+    while (n > 0 && n < value.n && ((unsigned char)value.p[n] & 0xc0) == 0x80)
+        n--;
+    return (int)n;
 }
 
 bool cfg_row_error(struct cfg_error *err, const char *fmt, ...)

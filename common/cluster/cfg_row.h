@@ -52,6 +52,8 @@ bool cfg_row_nearest(struct str_view word, char out[CFG_NAME_MAX]);
 /* The same for an environment name. */
 bool cfg_row_nearest_env(struct str_view name, char out[CFG_NAME_MAX]);
 
+/* How many bytes of a value a mistake shows: 64 at most, no character cut in two. */
+int cfg_row_cut(struct str_view value);
 /* Fills err with one line: control characters become '?'. Returns false, for "return …". */
 bool cfg_row_error(struct cfg_error *err, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

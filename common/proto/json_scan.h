@@ -52,7 +52,7 @@ bool json_array_next(struct json_iter *it, struct str_view *element);
 bool json_object_next(struct json_iter *it, struct str_view *key, struct str_view *value);
 /* The value of the member whose unescaped key equals key; of several the last. False if there is none
  * or text is no object. */
-bool json_object_get(struct str_view object, struct str_view key, struct str_view *value);
+bool json_member_get(struct str_view object, struct str_view key, struct str_view *value);
 
 /* Appends the characters that a proved JSON string (with its quotes) stands for, as UTF-8; a lone
  * surrogate becomes its three-byte form and *lone (may be NULL) true. False if out is full. */

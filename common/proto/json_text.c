@@ -114,7 +114,7 @@ bool json_object_next(struct json_iter *it, struct str_view *key, struct str_vie
     return true;
 }
 
-bool json_object_get(struct str_view object, struct str_view key, struct str_view *value)
+bool json_member_get(struct str_view object, struct str_view key, struct str_view *value)
 {
     struct json_iter it;
     struct str_view raw, v;

@@ -9,7 +9,7 @@
 
 static void opened(struct gw_conn *c)
 {
-    (void)c;
+    if (c->eio.transport == EIO_WEBSOCKET) fixture_pause(c);
 }
 
 static void message(struct gw_conn *c, bool binary, struct str_view data)
@@ -21,8 +21,8 @@ static void message(struct gw_conn *c, bool binary, struct str_view data)
 
 static void closed(struct gw_conn *c, enum close_reason reason)
 {
-    (void)c;
     (void)reason;
+    fixture_forget(c);
 }
 
 int main(int argc, char **argv)

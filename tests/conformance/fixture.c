@@ -2,10 +2,51 @@
 #include <stdio.h>
 /* Cluster */
 #include "cluster/cfg.h"
+/* Util */
+#include "util/x_alloc.h"
 /* Gateway */
+#include "gateway/gw_conn.h"
 #include "gateway/gw_server.h"
 /* This process */
 #include "fixture.h"
+
+#define PAUSE_MS 20
+
+struct pause {
+    struct wheel_entry timer;
+    struct gw_conn *conn;
+    struct pause *next;
+};
+static struct pause *pauses;
+
+void fixture_forget(struct gw_conn *c)
+{
+    for (struct pause **p = &pauses; *p; p = &(*p)->next) {
+        struct pause *found = *p;
+        if (found->conn != c) continue;
+        *p = found->next;
+        wheel_drop(loop_wheel(c->gw->loop), &found->timer);
+        x_free(found);
+        return;
+    }
+}
+
+static void on_rested(struct wheel_entry *e)
+{
+    struct gw_conn *c = ((struct pause *)e)->conn;
+    fixture_forget(c);
+    gw_conn_cork(c, false);
+}
+
+void fixture_pause(struct gw_conn *c)
+{
+    fixture_forget(c);
+    struct pause *p = x_calloc(1, sizeof(*p));
+    *p = (struct pause){.timer.fire = on_rested, .conn = c, .next = pauses};
+    pauses = p;
+    gw_conn_cork(c, true);
+    wheel_set(loop_wheel(c->gw->loop), &p->timer, loop_now(c->gw->loop) + PAUSE_MS);
+}
 
 static bool set_all(struct cfg *cfg, const char *const *assignments, struct cfg_error *err)
 {

@@ -63,8 +63,8 @@ static void note_placeholder(struct walk *w, struct str_view object)
 {
     struct str_view v;
     uint64_t num = 0;
-    if (!json_object_get(object, SV("_placeholder"), &v) || !sv_eq(v, SV("true"))) return;
-    bool ok = json_object_get(object, SV("num"), &v) && v.n <= 9;
+    if (!json_member_get(object, SV("_placeholder"), &v) || !sv_eq(v, SV("true"))) return;
+    bool ok = json_member_get(object, SV("num"), &v) && v.n <= 9;
     for (size_t i = 0; ok && i < v.n; i++) {
         ok = v.p[i] >= '0' && v.p[i] <= '9';
         num = num * 10 + (uint64_t)(v.p[i] - '0');
@@ -80,7 +80,7 @@ static void check_member(struct str_view object, struct str_view key, struct str
     struct str_view found;
     buf_init(&name, key.n);
     assert(json_string_decode(&name, key, NULL));
-    assert(json_object_get(object, buf_view(&name), &found) && found.p >= value.p);
+    assert(json_member_get(object, buf_view(&name), &found) && found.p >= value.p);
     buf_fini(&name);
 }
 

@@ -155,6 +155,10 @@ static const struct str_view bad_std[] = {
     B("AAAA=="),
     B("AAAAA==="),
     B("Zh=="),
+    B("AI=="),
+    B("AE=="),
+    B("AC=="),
+    B("AAC="),
     B("Zn=="),
     B("Zm9="),
     B("Zm+="),
@@ -176,9 +180,9 @@ static const struct str_view bad_std[] = {
 };
 
 static const struct str_view bad_url[] = {
-    B("A"),    B("AAAAA"), B("Zg=="),  B("Zg="), B("Zm8="),  B("Zm9v===="),
-    B("="),    B("+/+/"),  B("Zh"),    B("Zm9"), B("Zm9v "), B("Z g"),
-    B("Zg\n"), B("Z\0"),   B("A\xff"), B("AA."), B("AB"),    B("AAB"),
+    B("A"),    B("AAAAA"), B("Zg=="),  B("Zg="), B("Zm8="), B("Zm9v===="), B("="),
+    B("+/+/"), B("Zh"),    B("AI"),    B("AAC"), B("Zm9"),  B("Zm9v "),    B("Z g"),
+    B("Zg\n"), B("Z\0"),   B("A\xff"), B("AA."), B("AB"),   B("AAB"),
 };
 
 static void what_is_not_strict_is_refused(void **state)
