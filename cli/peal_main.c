@@ -14,9 +14,10 @@ static int serve_main(int argc, char **argv)
 {
     struct cfg cfg;
     int code = 0;
-    if (program_configure(argc, argv, "peal serve",
-                          "A whole Peal in one process: gateway and bus, no Redis.", &cfg, &code))
-        code = gw_server_run(&cfg, "peal serve", NULL, NULL);
+    if (!program_configure(argc, argv, "peal serve",
+                           "A whole Peal in one process: gateway and bus, no Redis.", &cfg, &code))
+        return code;
+    code = gw_server_run(&cfg, "peal serve", NULL, NULL);
     cfg_fini(&cfg);
     return code;
 }

@@ -68,7 +68,7 @@ struct gateway {
     uint64_t fan_mark; /* number of the current fan-out; see gw_fanout.c */
     bool stopping;
     struct gw_socket *gone_sockets; /* freed at the turn's end */
-    struct wheel_entry sweep; /* slow consumers, once a second */
+    struct wheel_entry sweep;       /* slow consumers, once a second */
     struct gw_counters count;
 };
 

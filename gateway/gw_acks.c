@@ -1,5 +1,5 @@
-/* Answers that clients owe us: each is called back exactly once, with the answer, at its deadline, or when
- * the socket ends. */
+/* Answers that clients owe us: each is called back exactly once, with the answer, at its deadline,
+ * or when the socket ends. */
 
 /* Util */
 #include "util/x_alloc.h"
@@ -35,8 +35,9 @@ static void on_timeout(struct wheel_entry *e)
     settle(a, false, SV(""), NULL, 0);
 }
 
-void gw_socket_emit_ack(struct gw_socket *s, struct str_view json, const struct str_view *attachments,
-                        unsigned n, uint64_t timeout_ms, gw_ack_cb cb, void *arg)
+void gw_socket_emit_ack(struct gw_socket *s, struct str_view json,
+                        const struct str_view *attachments, unsigned n, uint64_t timeout_ms,
+                        gw_ack_cb cb, void *arg)
 {
     if (s->state == GW_SOCKET_GONE) {
         cb(arg, false, SV(""), NULL, 0);

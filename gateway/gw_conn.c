@@ -1,12 +1,14 @@
 /* Design notes
  *
- * - Nothing is written outside gw_conn_phase(): what a turn queued for a connection leaves in one write at
- *   its end. Two exceptions answer on a WebSocket that is not the session's transport yet: the probe's pong and its close.
- * - Connections that got the same messages in a turn share one gathered buffer (gather()): the key is
- *   the list of message pointers, the memory is the gateway's and lives for the phase. With 8 broadcasts in flight this makes a
- *   delivery one memcmp and one send.
- * - Closing is said once (on_closed): the upper layer is told and the sid is forgotten at once; the transport is shut and the
- *   memory freed in the phase. A walk over sockets (fan-out) may not close, it dooms. */
+ * - Nothing is written outside gw_conn_phase(): what a turn queued for a connection leaves in one
+ * write at its end. Two exceptions answer on a WebSocket that is not the session's transport yet:
+ * the probe's pong and its close.
+ * - Connections that got the same messages in a turn share one gathered buffer (gather()): the key
+ * is the list of message pointers, the memory is the gateway's and lives for the phase. With 8
+ * broadcasts in flight this makes a delivery one memcmp and one send.
+ * - Closing is said once (on_closed): the upper layer is told and the sid is forgotten at once; the
+ * transport is shut and the memory freed in the phase. A walk over sockets (fan-out) may not close,
+ * it dooms. */
 
 /* System */
 #include <arpa/inet.h>
@@ -20,8 +22,9 @@
 #include "gw_http.h"
 #include "gw_poll.h"
 
-#define WRITE_CHUNK (256u << 10) /* bytes handed to a socket at a time; what sticks is copied once */
-#define GATHER_MAX 32            /* messages gathered into one write */
+#define WRITE_CHUNK                                                                                \
+    (256u << 10)      /* bytes handed to a socket at a time; what sticks is copied once */
+#define GATHER_MAX 32 /* messages gathered into one write */
 
 /* ---- queue */
 
@@ -41,7 +44,8 @@ static struct eio_msg *queue_at(const struct gw_conn *c, uint32_t i)
 static void queue_push(struct gw_conn *c, struct eio_msg *m)
 {
     if (c->queue_first + c->queue_n == c->queue_cap) {
-        if (c->queue_first > c->queue_n) { /* more gone than waiting: move down instead of growing */
+        if (c->queue_first >
+            c->queue_n) { /* more gone than waiting: move down instead of growing */
             memmove(c->queue, c->queue + c->queue_first, c->queue_n * sizeof(*c->queue));
             c->queue_first = 0;
         } else {
@@ -112,7 +116,8 @@ static void on_send(struct eio_session *s, enum eio_type type)
 
 static void on_probe_pong(struct eio_session *s)
 {
-    static const char pong[] = "\x81\x06" "3probe";
+    static const char pong[] = "\x81\x06"
+                               "3probe";
     struct gw_conn *c = conn_of(s);
     if (c->probe) (void)!gw_ws_write(c->probe, SV(pong));
 }
@@ -339,8 +344,8 @@ void gw_conn_upgrade(struct gw_conn *c, struct gw_http *http, struct str_view ke
     bool may_probe = eio_session_probe_open(&c->eio, loop_now(gw->loop));
     if (may_probe) c->ws_b64 = b64;
     arm(c);
-    struct gw_ws *ws = gw_ws_adopt(gw->ws, gw_http_detach(http), key, headers, rest,
-                                   may_probe ? c : NULL);
+    struct gw_ws *ws =
+        gw_ws_adopt(gw->ws, gw_http_detach(http), key, headers, rest, may_probe ? c : NULL);
     if (may_probe && !ws) {
         c->probe = NULL;
         eio_session_probe_lost(&c->eio);
@@ -491,7 +496,8 @@ static void release(struct gw_conn *c)
     if (c->get) gw_poll_release(c, EIO_CLOSE);
     if (c->post) c->post->conn = NULL; /* its body finds no session */
     if (c->ws)
-        gw_ws_close(c->ws, c->reason == REASON_SHUTDOWN ? GW_WS_CLOSE_GOING_AWAY : GW_WS_CLOSE_NONE);
+        gw_ws_close(c->ws,
+                    c->reason == REASON_SHUTDOWN ? GW_WS_CLOSE_GOING_AWAY : GW_WS_CLOSE_NONE);
     if (c->probe) gw_ws_close(c->probe, GW_WS_CLOSE_NONE);
     queue_pop(c, c->queue_n);
     assert(!c->sockets && !c->assembler && !wheel_is_set(&c->connect_timer));

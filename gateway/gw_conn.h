@@ -1,7 +1,9 @@
-/* A client connection: an Engine.IO session, the transports that carry it, and the queue of what waits for the client.
+/* A client connection: an Engine.IO session, the transports that carry it, and the queue of what
+ * waits for the client.
  *
- * It moves bytes between transports and the upper layer and decides who is too slow. It knows no namespaces and no tokens, though it
- * keeps fields for the upper layer. Life: new → (turns) → closed → end of turn → freed; nothing else frees it. */
+ * It moves bytes between transports and the upper layer and decides who is too slow. It knows no
+ * namespaces and no tokens, though it keeps fields for the upper layer. Life: new → (turns) →
+ * closed → end of turn → freed; nothing else frees it. */
 #ifndef PEAL_GW_CONN_H
 #define PEAL_GW_CONN_H
 
@@ -25,22 +27,22 @@ struct gw_conn {
     char sid[ID_LEN];
     struct wheel_entry timer; /* the session's next deadline */
 
-    struct gw_ws *ws, *probe; /* current and upgrading WebSocket */
+    struct gw_ws *ws, *probe;   /* current and upgrading WebSocket */
     struct gw_http *get, *post; /* held poll; POST whose body is being read */
 
     struct eio_msg **queue; /* what waits, oldest first; NULL when empty */
     uint32_t queue_first, queue_n, queue_cap;
     size_t queue_bytes;
-    size_t front_done;     /* bytes of the oldest message that have left (WebSocket) */
-    uint64_t progress_at;  /* when the client last took something, or had nothing waiting */
+    size_t front_done;    /* bytes of the oldest message that have left (WebSocket) */
+    uint64_t progress_at; /* when the client last took something, or had nothing waiting */
 
     struct gw_conn *dirty_next, *dead_next;
     bool is_dirty, is_dead, is_corked, handshake_answered;
-    bool ws_b64;           /* the WebSocket asked for base64 instead of binary frames */
-    uint8_t reason;        /* enum close_reason, once dead */
-    uint8_t doom;          /* enum close_reason to close with at the turn's end; 0: none */
+    bool ws_b64;    /* the WebSocket asked for base64 instead of binary frames */
+    uint8_t reason; /* enum close_reason, once dead */
+    uint8_t doom;   /* enum close_reason to close with at the turn's end; 0: none */
 
-    uint8_t addr[16];      /* peer, IPv4 mapped into IPv6 */
+    uint8_t addr[16]; /* peer, IPv4 mapped into IPv6 */
     uint64_t opened_at;
 
     /* --- the upper layer's (Socket.IO) */
@@ -50,13 +52,14 @@ struct gw_conn {
     char *token;                      /* from the handshake request, until it has been verified */
     struct gw_identity *identity;     /* from that token */
     uint32_t pending_bytes, pending_packets; /* spent before authentication */
-    bool is_trusted;                  /* some socket is authenticated: the budget above is lifted */
+    bool is_trusted; /* some socket is authenticated: the budget above is lifted */
     bool joined_once;
 };
 
 /* A session on polling (http: the handshake GET, which becomes the held poll) … */
 struct gw_conn *gw_conn_new_polling(struct gateway *gw, struct gw_http *http, char *token);
-/* … or a WebSocket first (http gives its descriptor away). token: x_malloc'ed text or NULL; takes. */
+/* … or a WebSocket first (http gives its descriptor away). token: x_malloc'ed text or NULL; takes.
+ */
 void gw_conn_new_ws(struct gateway *gw, struct gw_http *http, struct str_view key,
                     struct str_view headers, struct str_view rest, bool b64, char *token);
 struct gw_conn *gw_conn_find(struct gateway *gw, struct str_view sid);
@@ -71,7 +74,8 @@ void gw_conn_upgrade(struct gw_conn *c, struct gw_http *http, struct str_view ke
 /* The HTTP connection of a held poll or a half-read POST is gone. */
 void gw_conn_http_lost(struct gw_conn *c, struct gw_http *http, bool was_body);
 
-/* Queues a message (holds a reference of its own). A client with too much waiting is closed at the turn's end. */
+/* Queues a message (holds a reference of its own). A client with too much waiting is closed at the
+ * turn's end. */
 void gw_conn_send(struct gw_conn *c, struct eio_msg *m);
 /* Could a message leave at once? For volatile ones. */
 bool gw_conn_is_ready(const struct gw_conn *c);
@@ -88,7 +92,8 @@ const char *gw_conn_transport(const struct gw_conn *c);
 /* Text of the peer's address; at least INET6_ADDRSTRLEN bytes. */
 void gw_conn_addr(const struct gw_conn *c, char *out, size_t size);
 
-/* For gw_poll.c: the queue as it is (lends), and that the held poll has been answered with all of it. */
+/* For gw_poll.c: the queue as it is (lends), and that the held poll has been answered with all of
+ * it. */
 struct eio_msg *const *gw_conn_queue(const struct gw_conn *c, uint32_t *n);
 void gw_conn_polled(struct gw_conn *c);
 

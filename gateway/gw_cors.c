@@ -1,5 +1,5 @@
-/* Lines that do not fit into the caller's buffer are left out whole: a browser then refuses the answer,
- * which is the safe side. */
+/* Lines that do not fit into the caller's buffer are left out whole: a browser then refuses the
+ * answer, which is the safe side. */
 
 /* Gateway */
 #include "gw_cors.h"

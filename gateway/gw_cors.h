@@ -7,7 +7,8 @@
 #include "cluster/cfg.h"
 #include "proto/http_head.h"
 
-/* Appends the header lines that answers to this request carry, errors and 101 included; none if cors.origins is empty. */
+/* Appends the header lines that answers to this request carry, errors and 101 included; none if
+ * cors.origins is empty. */
 void gw_cors_headers(const struct cfg *cfg, const struct http_head *head, struct buf *out);
 /* Is CORS on, so that OPTIONS is a preflight? */
 bool gw_cors_is_on(const struct cfg *cfg);

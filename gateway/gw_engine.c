@@ -11,11 +11,18 @@
 #include "gw_token.h"
 
 /* The refusals of an Engine.IO server; the index is the code on the wire. */
-enum refusal { UNKNOWN_TRANSPORT, UNKNOWN_SID, BAD_HANDSHAKE_METHOD, BAD_REQUEST, FORBIDDEN, BAD_VERSION };
+enum refusal {
+    UNKNOWN_TRANSPORT,
+    UNKNOWN_SID,
+    BAD_HANDSHAKE_METHOD,
+    BAD_REQUEST,
+    FORBIDDEN,
+    BAD_VERSION
+};
 
-static const char *const refusal_text[] = {"Transport unknown",    "Session ID unknown",
-                                           "Bad handshake method", "Bad request",
-                                           "Forbidden",            "Unsupported protocol version"};
+static const char *const refusal_text[] = {
+    "Transport unknown", "Session ID unknown", "Bad handshake method",
+    "Bad request",       "Forbidden",          "Unsupported protocol version"};
 
 /* The query of an Engine.IO request, decoded. */
 struct question {
@@ -29,10 +36,9 @@ static void refuse(struct gw_http *h, const struct question *q, enum refusal cod
     h->gw->count.handshake_refusals++;
     const char *text = refusal_text[code];
     if (q->upgrade) { /* the reference writes these by hand: always 400, plain */
-        gw_http_reply(h, &(struct gw_reply){.status = 400,
-                                            .type = SV("text/html"),
-                                            .body = sv_of(text),
-                                            .close = true});
+        gw_http_reply(
+            h, &(struct gw_reply){
+                   .status = 400, .type = SV("text/html"), .body = sv_of(text), .close = true});
         return;
     }
     char body[80];
@@ -43,7 +49,8 @@ static void refuse(struct gw_http *h, const struct question *q, enum refusal cod
 }
 
 /* A short query value; false if absent, too long or badly encoded (then *fits tells). */
-static bool short_value(struct str_view query, struct str_view key, char *out, size_t size, bool *fits)
+static bool short_value(struct str_view query, struct str_view key, char *out, size_t size,
+                        bool *fits)
 {
     struct buf b;
     bool bad = false;
@@ -66,7 +73,8 @@ static void read_question(const struct http_head *head, struct question *q)
     q->has_sid = short_value(head->query, SV("sid"), q->sid, sizeof(q->sid), &q->sid_fits);
     /* An empty sid asks for a new session; one that is too long is unknown. */
     q->has_sid = (q->has_sid && q->sid[0]) || !q->sid_fits;
-    q->b64 = (short_value(head->query, SV("b64"), b64, sizeof(b64), &b64_fits) && b64[0]) || !b64_fits;
+    q->b64 =
+        (short_value(head->query, SV("b64"), b64, sizeof(b64), &b64_fits) && b64[0]) || !b64_fits;
     q->upgrade = head->upgrade;
 }
 

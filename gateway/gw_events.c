@@ -95,7 +95,8 @@ void gw_events_ack_error(struct gw_socket *s, const struct gw_event *e, const ch
     buf_fini(&json);
 }
 
-static void refuse(struct gw_socket *s, const struct gw_event *e, const char *code, const char *message)
+static void refuse(struct gw_socket *s, const struct gw_event *e, const char *code,
+                   const char *message)
 {
     s->conn->gw->count.events_refused++;
     gw_events_ack_error(s, e, code, message);
@@ -107,7 +108,8 @@ void gw_broadcast(struct gateway *gw, struct str_view nsp, const struct gw_targe
                   struct str_view json, const struct str_view *attachments, unsigned n,
                   void (*done)(bool taken, void *arg), void *arg)
 {
-    /* The message struct's views are not const because the bus owns its copy; this one is only read. */
+    /* The message struct's views are not const because the bus owns its copy; this one is only
+     * read. */
     union {
         const struct str_view *in;
         struct str_view *out;
@@ -125,7 +127,8 @@ void gw_broadcast(struct gateway *gw, struct str_view nsp, const struct gw_targe
     gw->bus->ops->publish(gw->bus, bus_msg_new(&m), done, arg);
 }
 
-/* A client that waits to hear whether the bus has taken its event. It may be gone by then: ids, no pointers. */
+/* A client that waits to hear whether the bus has taken its event. It may be gone by then: ids, no
+ * pointers. */
 struct owed {
     struct gateway *gw;
     uint64_t ack_id;
@@ -137,10 +140,12 @@ struct owed {
 static void on_published(bool taken, void *arg)
 {
     struct owed *o = arg;
-    struct gw_socket *s = gw_socket_find(o->gw, sv_make(o->nsp, o->nsp_len), sv_make(o->id, ID_LEN));
+    struct gw_socket *s =
+        gw_socket_find(o->gw, sv_make(o->nsp, o->nsp_len), sv_make(o->id, ID_LEN));
     struct gw_event e = {.wants_ack = true, .ack_id = o->ack_id};
     if (s && taken) gw_events_ack_ok(s, &e);
-    if (s && !taken) gw_events_ack_error(s, &e, "bus_unavailable", "the message bus has not taken it");
+    if (s && !taken)
+        gw_events_ack_error(s, &e, "bus_unavailable", "the message bus has not taken it");
     x_free(o);
 }
 
@@ -250,7 +255,8 @@ static void dispatch(struct gw_socket *s, const struct gw_event *e)
     }
 }
 
-void gw_events_handle(struct gw_socket *s, const struct sio_packet *p, const struct str_view *attachments)
+void gw_events_handle(struct gw_socket *s, const struct sio_packet *p,
+                      const struct str_view *attachments)
 {
     struct buf name;
     struct gw_event e = {.args = p->json,

@@ -1,4 +1,5 @@
-/* What becomes of a client's event: authentication, the handler, joining and leaving rooms, or a configured route to the bus. */
+/* What becomes of a client's event: authentication, the handler, joining and leaving rooms, or a
+ * configured route to the bus. */
 #ifndef PEAL_GW_EVENTS_H
 #define PEAL_GW_EVENTS_H
 
@@ -12,9 +13,11 @@ struct gw_route_table *gw_routes_new(const struct cfg *cfg);
 void gw_routes_free(struct gw_route_table *t);
 
 /* An EVENT packet of a PENDING or READY socket. */
-void gw_events_handle(struct gw_socket *s, const struct sio_packet *p, const struct str_view *attachments);
+void gw_events_handle(struct gw_socket *s, const struct sio_packet *p,
+                      const struct str_view *attachments);
 
-/* Answers, if the client asked for one: {"status":"ok"}, or {"status":"error","code":…,"message":…}. */
+/* Answers, if the client asked for one: {"status":"ok"}, or
+ * {"status":"error","code":…,"message":…}. */
 void gw_events_ack_ok(struct gw_socket *s, const struct gw_event *e);
 void gw_events_ack_error(struct gw_socket *s, const struct gw_event *e, const char *code,
                          const char *message);

@@ -1,9 +1,10 @@
 /* Design notes
  *
- * - The packet is encoded once, when the first client for it is met; each client's queue holds a reference.
- * - A socket is met at most once, though it may be in several of the rooms: it carries the number of the last
- *   fan-out that met it. Excepted sockets are met first and skipped that way, so the walk over members has no
- *   inner loop. Cost: members of the rooms named, nothing else.
+ * - The packet is encoded once, when the first client for it is met; each client's queue holds a
+ * reference.
+ * - A socket is met at most once, though it may be in several of the rooms: it carries the number
+ * of the last fan-out that met it. Excepted sockets are met first and skipped that way, so the walk
+ * over members has no inner loop. Cost: members of the rooms named, nothing else.
  * - Nothing is closed during the walk (gw_conn_send() dooms), so the indexes stand still. */
 
 /* System */
@@ -48,8 +49,8 @@ static void meet(struct fanout *f, struct gw_socket *s)
     f->gw->count.deliveries++;
 }
 
-/* Members of the room, and the socket whose id is the room's name: nobody is entered in that room, it is
- * understood. */
+/* Members of the room, and the socket whose id is the room's name: nobody is entered in that room,
+ * it is understood. */
 static void each_in_room(struct fanout *f, struct str_view room,
                          void (*act)(struct fanout *, struct gw_socket *))
 {

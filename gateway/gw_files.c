@@ -1,8 +1,8 @@
 /* Design notes
  *
- * - A path is decoded once and refused if any segment is "..", "." or begins with a dot, or if it holds a
- *   backslash or a NUL; the file is then opened segment-safe by openat2(RESOLVE_BENEATH), so that symbolic links
- *   cannot leave the folder either.
+ * - A path is decoded once and refused if any segment is "..", "." or begins with a dot, or if it
+ * holds a backslash or a NUL; the file is then opened segment-safe by openat2(RESOLVE_BENEATH), so
+ * that symbolic links cannot leave the folder either.
  * - The validator is size and modification time; a browser's reload costs a 304. */
 
 /* System */
@@ -80,20 +80,22 @@ static bool read_all(int fd, struct buf *out, size_t size)
 }
 
 /* True: answered. */
-static bool send_file(struct gw_http *h, const struct http_head *head, const char *dir, const char *name)
+static bool send_file(struct gw_http *h, const struct http_head *head, const char *dir,
+                      const char *name)
 {
     struct stat st;
     int fd = open_beneath(dir, name, &st);
     if (fd < 0) return false;
     char tag[64], headers[192];
     snprintf(tag, sizeof(tag), "\"%llx-%llx\"", (unsigned long long)st.st_size,
-             (unsigned long long)st.st_mtim.tv_sec * 1000000000ull + (unsigned long long)st.st_mtim.tv_nsec);
+             (unsigned long long)st.st_mtim.tv_sec * 1000000000ull +
+                 (unsigned long long)st.st_mtim.tv_nsec);
     int n = snprintf(headers, sizeof(headers),
                      "Cache-Control: public, max-age=0\r\nETag: %s\r\n"
-                     "X-Content-Type-Options: nosniff\r\n", tag);
-    struct gw_reply r = {.status = 200,
-                         .type = sv_of(type_of(sv_of(name))),
-                         .headers = sv_make(headers, (size_t)n)};
+                     "X-Content-Type-Options: nosniff\r\n",
+                     tag);
+    struct gw_reply r = {
+        .status = 200, .type = sv_of(type_of(sv_of(name))), .headers = sv_make(headers, (size_t)n)};
     const struct str_view *have = http_head_get(head, SV("If-None-Match"));
     struct buf body;
     buf_init(&body, MAX_FILE);
@@ -130,7 +132,8 @@ static bool serve_static(struct gw_http *h, const struct http_head *head, const 
     bool done = false;
     bool good = http_path_decode(sv_skip(head->path, 1), &path) &&
                 (path.n == 0 || is_plain_path(buf_view(&path)));
-    if (good && (path.n == 0 || path.p[path.n - 1] == '/')) good = buf_add_sv(&path, SV("index.html"));
+    if (good && (path.n == 0 || path.p[path.n - 1] == '/'))
+        good = buf_add_sv(&path, SV("index.html"));
     const char *name = good ? buf_cstr(&path) : NULL;
     if (name) done = send_file(h, head, dir, name);
     buf_fini(&path);
@@ -153,9 +156,14 @@ void gw_files_static(struct gw_http *h, const struct http_head *head)
 bool gw_files_client(struct gw_http *h, const struct http_head *head, struct str_view name)
 {
     static const char *const names[] = {
-        "socket.io.js",          "socket.io.js.map",          "socket.io.min.js",
-        "socket.io.min.js.map",  "socket.io.esm.min.js",      "socket.io.esm.min.js.map",
-        "socket.io.msgpack.min.js", "socket.io.msgpack.min.js.map",
+        "socket.io.js",
+        "socket.io.js.map",
+        "socket.io.min.js",
+        "socket.io.min.js.map",
+        "socket.io.esm.min.js",
+        "socket.io.esm.min.js.map",
+        "socket.io.msgpack.min.js",
+        "socket.io.msgpack.min.js.map",
     };
     const char *dir = h->gw->cfg->gateway_client_dir;
     if (!dir[0] || (head->method != HTTP_GET && head->method != HTTP_HEAD)) return false;

@@ -1,8 +1,10 @@
-/* The seam for application logic in C: what a handler is told, and what it may do. Workers stand on this.
+/* The seam for application logic in C: what a handler is told, and what it may do. Workers stand on
+ * this.
  *
- * Everything runs in the gateway's loop, one call at a time; nothing here blocks. A struct gw_socket pointer is
- * good until the disconnect call for it returns; keep ids, not pointers, for later. Event arguments are the JSON text the client
- * sent, proved valid; a handler parses them with what it likes. Functions copy what they are given. */
+ * Everything runs in the gateway's loop, one call at a time; nothing here blocks. A struct
+ * gw_socket pointer is good until the disconnect call for it returns; keep ids, not pointers, for
+ * later. Event arguments are the JSON text the client sent, proved valid; a handler parses them
+ * with what it likes. Functions copy what they are given. */
 #ifndef PEAL_GW_HANDLER_H
 #define PEAL_GW_HANDLER_H
 
@@ -27,24 +29,26 @@ struct gw_event {
 
 struct gw_handler {
     void *ctx;
-    /* A socket has joined its namespace and, unless auth.mode is none, is authenticated. auth: the CONNECT packet's
-     * payload, a JSON object, "{}" if absent. */
+    /* A socket has joined its namespace and, unless auth.mode is none, is authenticated. auth: the
+     * CONNECT packet's payload, a JSON object, "{}" if absent. */
     void (*connect)(void *ctx, struct gw_socket *s, struct str_view auth);
-    /* True: handled. False: the configured routes decide. Asked for every event of an authenticated socket but `authenticate`. */
+    /* True: handled. False: the configured routes decide. Asked for every event of an authenticated
+     * socket but `authenticate`. */
     bool (*event)(void *ctx, struct gw_socket *s, const struct gw_event *e);
     /* The socket is gone; its rooms are still known. */
     void (*disconnect)(void *ctx, struct gw_socket *s, enum close_reason reason);
 };
 
-/* Who gets a broadcast: the union of the rooms, or the namespace if there are none, without sockets in the excepted rooms. A
- * socket's id is the name of a room with only it in it. */
+/* Who gets a broadcast: the union of the rooms, or the namespace if there are none, without sockets
+ * in the excepted rooms. A socket's id is the name of a room with only it in it. */
 struct gw_target {
     const struct str_view *rooms, *except;
     unsigned nrooms, nexcept;
     bool is_volatile;
 };
 
-/* An answer from a client, or why there is none: args is a JSON array, or empty if the time is up or the socket gone. */
+/* An answer from a client, or why there is none: args is a JSON array, or empty if the time is up
+ * or the socket gone. */
 typedef void (*gw_ack_cb)(void *arg, bool answered, struct str_view args,
                           const struct str_view *attachments, unsigned n);
 
@@ -62,12 +66,14 @@ bool gw_socket_is_in(const struct gw_socket *s, struct str_view room);
 void gw_socket_emit(struct gw_socket *s, struct str_view json, const struct str_view *attachments,
                     unsigned n);
 /* The same with an answer asked for; cb is called exactly once, within timeout_ms. */
-void gw_socket_emit_ack(struct gw_socket *s, struct str_view json, const struct str_view *attachments,
-                        unsigned n, uint64_t timeout_ms, gw_ack_cb cb, void *arg);
+void gw_socket_emit_ack(struct gw_socket *s, struct str_view json,
+                        const struct str_view *attachments, unsigned n, uint64_t timeout_ms,
+                        gw_ack_cb cb, void *arg);
 /* Answers a client's event. json: array of arguments. */
 void gw_socket_ack(struct gw_socket *s, uint64_t ack_id, struct str_view json,
                    const struct str_view *attachments, unsigned n);
-/* False: the room's name is not allowed (empty, too long, control characters) or there are too many. */
+/* False: the room's name is not allowed (empty, too long, control characters) or there are too
+ * many. */
 bool gw_socket_join(struct gw_socket *s, struct str_view room);
 void gw_socket_leave(struct gw_socket *s, struct str_view room);
 /* Ends the socket, or with close its whole connection. */

@@ -1,5 +1,6 @@
-/* uthash with a keyed hash function, since clients choose the names of rooms and could aim collisions at a fixed one.
- * Include this instead of <uthash.h> for tables whose keys a peer can influence. */
+/* uthash with a keyed hash function, since clients choose the names of rooms and could aim
+ * collisions at a fixed one. Include this instead of <uthash.h> for tables whose keys a peer can
+ * influence. */
 #ifndef PEAL_GW_HASH_H
 #define PEAL_GW_HASH_H
 

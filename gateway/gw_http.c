@@ -1,10 +1,12 @@
 /* Design notes
  *
- * - One buffer each for what comes in and what goes out; both are freed when empty, so an idle or polling
- *   connection holds none.
- * - A held request reads on, but only to notice the peer's end and to keep what is pipelined, up to one head; more is abuse.
- * - An answer with `close` behind an unread body is followed by a linger: half-close, then the rest is read away
- *   for a while. Closing at once would reset the connection and could destroy the answer on its way. */
+ * - One buffer each for what comes in and what goes out; both are freed when empty, so an idle or
+ * polling connection holds none.
+ * - A held request reads on, but only to notice the peer's end and to keep what is pipelined, up to
+ * one head; more is abuse.
+ * - An answer with `close` behind an unread body is followed by a linger: half-close, then the rest
+ * is read away for a while. Closing at once would reset the connection and could destroy the answer
+ * on its way. */
 
 /* System */
 #include <assert.h>
@@ -114,7 +116,8 @@ static bool put_head(struct gw_http *h, const struct gw_reply *r, bool keep)
     bool bare = r->status == 204 || r->status == 304;
     return buf_addf(&h->out, "HTTP/1.1 %d %s\r\n", r->status, status_text(r->status)) &&
            (!r->type.n || buf_addf(&h->out, "Content-Type: %.*s\r\n", SV_ARG(r->type))) &&
-           (r->status == 304 || buf_addf(&h->out, "Content-Length: %zu\r\n", bare ? 0 : r->body.n)) &&
+           (r->status == 304 ||
+            buf_addf(&h->out, "Content-Length: %zu\r\n", bare ? 0 : r->body.n)) &&
            buf_add_sv(&h->out, buf_view(&h->cors)) && buf_add_sv(&h->out, r->headers) &&
            buf_addf(&h->out, "Connection: %s\r\n\r\n", keep ? "keep-alive" : "close");
 }
@@ -291,8 +294,10 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     process(h);
     if (h->state == GW_HTTP_DEAD) return;
     if (!has_room(h)) {
-        if (h->state == GW_HTTP_HELD) die(h);
-        else set_reading(h, false);
+        if (h->state == GW_HTTP_HELD)
+            die(h);
+        else
+            set_reading(h, false);
     }
 }
 

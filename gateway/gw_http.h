@@ -1,8 +1,8 @@
 /* HTTP/1.1 connections: reading requests in order, answering them in order.
  *
- * It knows heads, bodies, keep-alive, time-outs and files of bytes going out; what a request means is decided by
- * gw_engine.c and gw_files.c. A request is answered exactly once, at once or later (a held poll); the next
- * pipelined one is looked at when it has been. */
+ * It knows heads, bodies, keep-alive, time-outs and files of bytes going out; what a request means
+ * is decided by gw_engine.c and gw_files.c. A request is answered exactly once, at once or later (a
+ * held poll); the next pipelined one is looked at when it has been. */
 #ifndef PEAL_GW_HTTP_H
 #define PEAL_GW_HTTP_H
 
@@ -17,26 +17,27 @@ enum gw_http_state {
     GW_HTTP_HEAD,   /* reading a head, or idle */
     GW_HTTP_BODY,   /* reading a body for `post_conn` */
     GW_HTTP_HELD,   /* a request waits for its answer */
-    GW_HTTP_LINGER, /* answered for the last time; reading the rest away so that the answer arrives */
+    GW_HTTP_LINGER, /* answered for the last time; reading the rest away so that the answer arrives
+                     */
     GW_HTTP_DEAD,   /* freed at the turn's end */
 };
 
 struct gw_http {
     struct gateway *gw;
-    struct gw_http *prev, *next;             /* all of the gateway */
+    struct gw_http *prev, *next; /* all of the gateway */
     struct gw_http *dirty_next, *dead_next;
-    struct event *readable, *writable;       /* writable only while output is stuck */
+    struct event *readable, *writable; /* writable only while output is stuck */
     struct wheel_entry timer;
-    int fd;                                  /* -1: handed over or closed */
+    int fd; /* -1: handed over or closed */
     uint8_t state;
     bool is_dirty, keep_alive, head_only, gzip, post_octets, eof, reading, unread_body;
-    size_t scan;                             /* how far `in` has been searched for a head's end */
+    size_t scan; /* how far `in` has been searched for a head's end */
     struct buf in, out, body;
-    struct buf cors;                         /* header lines for the answer of this request */
+    struct buf cors; /* header lines for the answer of this request */
     struct http_chunked chunked;
     bool is_chunked;
     uint64_t body_left;
-    struct gw_conn *conn;                    /* whose GET is held or whose POST is read; may become NULL */
+    struct gw_conn *conn; /* whose GET is held or whose POST is read; may become NULL */
     struct sockaddr_storage peer;
 };
 
@@ -45,7 +46,7 @@ struct gw_reply {
     struct str_view type;    /* Content-Type; empty: none */
     struct str_view headers; /* further lines, each with CRLF */
     struct str_view body;
-    bool close;              /* end the connection behind it */
+    bool close; /* end the connection behind it */
 };
 
 /* Takes a fresh descriptor. */

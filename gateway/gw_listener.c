@@ -17,7 +17,8 @@
 
 #define MAX_SOCKETS 16
 #define BACKLOG 4096
-#define REST_MS 200 /* pause after a failed accept: want of descriptors does not end by asking again */
+#define REST_MS                                                                                    \
+    200 /* pause after a failed accept: want of descriptors does not end by asking again */
 
 struct gw_listener {
     struct gateway *gw;
@@ -106,13 +107,15 @@ static void explain(struct cfg_error *err, const char *host, int port, int e)
     if (e == EADDRINUSE)
         snprintf(err->text, sizeof(err->text),
                  "gateway.port: %d is in use by another program (on %s); choose another with "
-                 "gateway.port or PEAL_GATEWAY_PORT", port, host);
+                 "gateway.port or PEAL_GATEWAY_PORT",
+                 port, host);
     else
-        snprintf(err->text, sizeof(err->text), "gateway.host: cannot listen on \"%s\" port %d: %s", host,
-                 port, strerror(e));
+        snprintf(err->text, sizeof(err->text), "gateway.host: cannot listen on \"%s\" port %d: %s",
+                 host, port, strerror(e));
 }
 
-/* One numeric address or interface name. A machine without IPv6 is no error where the address was not asked for by name. */
+/* One numeric address or interface name. A machine without IPv6 is no error where the address was
+ * not asked for by name. */
 static bool listen_on(struct gw_listener *l, const char *host, bool optional, struct cfg_error *err)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
@@ -131,8 +134,9 @@ static bool listen_on(struct gw_listener *l, const char *host, bool optional, st
             continue;
         }
         if (!l->port) l->port = port_of(fd);
-        struct evconnlistener *ev = evconnlistener_new(
-            loop_base(l->gw->loop), on_accept, l, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+        struct evconnlistener *ev =
+            evconnlistener_new(loop_base(l->gw->loop), on_accept, l,
+                               LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
         if (!ev) log_fatal("libevent gives no listener");
         evconnlistener_set_error_cb(ev, on_accept_error);
         l->listeners[l->n++] = ev;
@@ -143,7 +147,8 @@ static bool listen_on(struct gw_listener *l, const char *host, bool optional, st
 
 static bool listen_on_word(struct gw_listener *l, const char *word, struct cfg_error *err)
 {
-    if (strcmp(word, "*") == 0) return listen_on(l, "0.0.0.0", false, err) && listen_on(l, "::", true, err);
+    if (strcmp(word, "*") == 0)
+        return listen_on(l, "0.0.0.0", false, err) && listen_on(l, "::", true, err);
     if (strcmp(word, "localhost") == 0)
         return listen_on(l, "127.0.0.1", false, err) && listen_on(l, "::1", true, err);
     return listen_on(l, word, false, err);

@@ -4,7 +4,8 @@
 
 #include "gw.h"
 
-/* Listens on gateway.host and gateway.port. NULL with *err filled if that cannot be. Gives: gw_listener_free. */
+/* Listens on gateway.host and gateway.port. NULL with *err filled if that cannot be. Gives:
+ * gw_listener_free. */
 struct gw_listener *gw_listener_new(struct gateway *gw, struct cfg_error *err);
 int gw_listener_port(const struct gw_listener *l);
 /* Stops accepting and closes the sockets. NULL is fine. */

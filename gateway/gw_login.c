@@ -1,10 +1,13 @@
 /* Design notes
  *
- * - The token of the handshake request is verified at the first namespace connect that needs it and then
- *   forgotten; the identity stays for further namespaces of the connection (if it has not expired by then).
- * - One timer per socket: the authentication deadline while PENDING; then the expiry warning, then the expiry. The
- *   wall clock is asked again when it fires, so a clock that was set or a machine that slept does not matter.
- * - A refresh must be for the same subject; one that fails leaves the socket as it was until its own expiry. */
+ * - The token of the handshake request is verified at the first namespace connect that needs it and
+ * then forgotten; the identity stays for further namespaces of the connection (if it has not
+ * expired by then).
+ * - One timer per socket: the authentication deadline while PENDING; then the expiry warning, then
+ * the expiry. The wall clock is asked again when it fires, so a clock that was set or a machine
+ * that slept does not matter.
+ * - A refresh must be for the same subject; one that fails leaves the socket as it was until its
+ * own expiry. */
 
 /* System */
 #include <assert.h>
@@ -59,7 +62,8 @@ static void tell_unauthorized(struct gw_socket *s, const struct gw_auth_error *w
 }
 
 /* The end of a socket for want of a valid token; with its last socket the connection goes too. */
-static void throw_out(struct gw_socket *s, const struct gw_auth_error *why, enum close_reason reason)
+static void throw_out(struct gw_socket *s, const struct gw_auth_error *why,
+                      enum close_reason reason)
 {
     struct gw_conn *c = s->conn;
     tell_unauthorized(s, why);
@@ -81,8 +85,9 @@ static void on_ready_timer(struct gw_socket *s)
     }
     if (!s->warned && left * 1000 <= gw->cfg->auth_expiry_warning) {
         char json[96];
-        int n = snprintf(json, sizeof(json), "[\"token_expiring\",{\"exp\":%lld,\"expires_in\":%lld}]",
-                         (long long)s->identity->exp, (long long)left);
+        int n =
+            snprintf(json, sizeof(json), "[\"token_expiring\",{\"exp\":%lld,\"expires_in\":%lld}]",
+                     (long long)s->identity->exp, (long long)left);
         s->warned = true;
         gw_socket_emit(s, sv_make(json, (size_t)n), NULL, 0);
     }
@@ -114,7 +119,8 @@ static void arm(struct gw_socket *s)
     int64_t left = s->identity->exp + gw->cfg->auth_leeway - loop_wall_s(gw->loop);
     int64_t ms = left > MAX_SLEEP_MS / 1000 * 2 ? MAX_SLEEP_MS : left * 1000;
     int64_t warning = gw->cfg->auth_expiry_warning;
-    if (!s->warned && warning && ms > warning) ms -= warning;
+    /* A token already inside the warning is warned about at once. */
+    if (!s->warned && warning) ms -= warning;
     if (ms > MAX_SLEEP_MS) ms = MAX_SLEEP_MS;
     if (ms < 0) ms = 0;
     wheel_set(w, &s->timer, now + (uint64_t)ms);
@@ -130,7 +136,8 @@ static void admit(struct gw_socket *s, struct gw_identity *identity, struct str_
     if (handler && handler->connect) handler->connect(handler->ctx, s, auth);
 }
 
-/* The token a CONNECT packet carries. False: none. A token that is no string is "" in out, which is malformed. */
+/* The token a CONNECT packet carries. False: none. A token that is no string is "" in out, which is
+ * malformed. */
 static bool token_of_connect(const struct gw_conn *c, struct str_view auth, struct buf *out)
 {
     struct str_view value;
@@ -217,7 +224,8 @@ static bool token_of_event(const struct gw_event *e, struct buf *out)
     json_iter_init(&it, e->args);
     if (!json_array_next(&it, &arg) || !json_array_next(&it, &arg)) return false;
     token = arg;
-    if (json_kind_of(arg) == JSON_OBJECT && !json_member_get(arg, SV("token"), &token)) return false;
+    if (json_kind_of(arg) == JSON_OBJECT && !json_member_get(arg, SV("token"), &token))
+        return false;
     return json_kind_of(token) == JSON_STRING && json_string_decode(out, token, NULL);
 }
 

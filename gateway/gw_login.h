@@ -1,11 +1,13 @@
-/* Who a socket is: the modes of authentication, refresh, and expiry on the live socket. Tokens are verified by
- * gw_auth.c; here is when, and what the client hears. Source of the event way: socketio-jwt. */
+/* Who a socket is: the modes of authentication, refresh, and expiry on the live socket. Tokens are
+ * verified by gw_auth.c; here is when, and what the client hears. Source of the event way:
+ * socketio-jwt. */
 #ifndef PEAL_GW_LOGIN_H
 #define PEAL_GW_LOGIN_H
 
 #include "gw_socket.h"
 
-/* A CONNECT packet for a namespace that exists. Makes a socket (READY, or PENDING in the event way) or refuses. auth: JSON object. */
+/* A CONNECT packet for a namespace that exists. Makes a socket (READY, or PENDING in the event way)
+ * or refuses. auth: JSON object. */
 void gw_login_connect(struct gw_conn *c, struct gw_nsp *nsp, struct str_view auth);
 /* The event `authenticate`: a first token, or a refresh in-band. */
 void gw_login_authenticate(struct gw_socket *s, const struct gw_event *e);

@@ -9,9 +9,11 @@ int main(int argc, char **argv)
 {
     struct cfg cfg;
     int code = 0;
-    if (program_configure(argc, argv, "peal-gateway",
-                          "Terminates Socket.IO connections and passes their messages on.", &cfg, &code))
-        code = gw_server_run(&cfg, "peal-gateway", NULL, NULL);
+    if (!program_configure(argc, argv, "peal-gateway",
+                           "Terminates Socket.IO connections and passes their messages on.", &cfg,
+                           &code))
+        return code;
+    code = gw_server_run(&cfg, "peal-gateway", NULL, NULL);
     cfg_fini(&cfg);
     return code;
 }

@@ -1,5 +1,6 @@
-/* Namespaces and rooms: who is where. Two indexes, changed only together: a room's members and a socket's
- * rooms. Empty rooms, and namespaces made from a pattern, vanish with their last member. No I/O. */
+/* Namespaces and rooms: who is where. Two indexes, changed only together: a room's members and a
+ * socket's rooms. Empty rooms, and namespaces made from a pattern, vanish with their last member.
+ * No I/O. */
 #ifndef PEAL_GW_NSP_H
 #define PEAL_GW_NSP_H
 
@@ -28,18 +29,18 @@ struct gw_room {
 struct gw_nsp {
     UT_hash_handle hh; /* gateway's namespaces, by name */
     struct gateway *gw;
-    struct gw_room *rooms;       /* uthash */
-    struct gw_socket *by_id;     /* uthash of all sockets */
-    struct gw_socket **sockets;  /* the same, packed, for walks; authenticated ones only */
+    struct gw_room *rooms;      /* uthash */
+    struct gw_socket *by_id;    /* uthash of all sockets */
+    struct gw_socket **sockets; /* the same, packed, for walks; authenticated ones only */
     uint32_t n, cap;
-    uint32_t refs;               /* sockets that point here, the gone of this turn too */
-    uint64_t next_ack;           /* ids of acks that clients are asked for */
+    uint32_t refs;     /* sockets that point here, the gone of this turn too */
+    uint64_t next_ack; /* ids of acks that clients are asked for */
     char *name;
-    struct str_view view;        /* of name */
+    struct str_view view; /* of name */
 };
 
-/* The namespace of that name if configuration allows it (exact or by pattern), made if need be; else NULL. The
- * caller holds it or releases it. */
+/* The namespace of that name if configuration allows it (exact or by pattern), made if need be;
+ * else NULL. The caller holds it or releases it. */
 struct gw_nsp *gw_nsp_get(struct gateway *gw, struct str_view name);
 /* The same without making it. */
 struct gw_nsp *gw_nsp_find(struct gateway *gw, struct str_view name);
@@ -53,7 +54,8 @@ void gw_nsp_remove(struct gw_nsp *n, struct gw_socket *s);
 
 struct gw_room *gw_nsp_room(struct gw_nsp *n, struct str_view name);
 bool gw_room_name_is_valid(struct str_view name);
-/* Both indexes. Joining a room again does nothing. False: name not valid, or the socket is in socketio.max_rooms. */
+/* Both indexes. Joining a room again does nothing. False: name not valid, or the socket is in
+ * socketio.max_rooms. */
 bool gw_room_join(struct gw_socket *s, struct str_view name);
 void gw_room_leave(struct gw_socket *s, struct str_view name);
 void gw_room_leave_all(struct gw_socket *s);

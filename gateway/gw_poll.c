@@ -56,8 +56,9 @@ static void send_payload(struct gw_conn *c, struct str_view body)
     }
     assert(fits); /* the cookie's name is bounded by the configuration */
     (void)fits;
-    gw_http_reply(h, &(struct gw_reply){
-                         .status = 200, .type = TEXT_PLAIN, .headers = buf_view(&headers), .body = body});
+    gw_http_reply(
+        h, &(struct gw_reply){
+               .status = 200, .type = TEXT_PLAIN, .headers = buf_view(&headers), .body = body});
     buf_fini(&headers);
     buf_fini(&packed);
 }

@@ -1,4 +1,5 @@
-/* The polling transport: payloads out of a connection's queue, payloads into packets, and the small fixed answers. */
+/* The polling transport: payloads out of a connection's queue, payloads into packets, and the small
+ * fixed answers. */
 #ifndef PEAL_GW_POLL_H
 #define PEAL_GW_POLL_H
 

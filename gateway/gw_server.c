@@ -1,9 +1,9 @@
 /* Design notes
  *
- * The turn's end, in order (see gw_server_new): the bus delivers, connections write and the closed ones go, HTTP
- * connections write, go on and go, WebSockets get held-back input, sockets that ended are freed.
- * Stopping: no new connections, every client is told and gets gateway.shutdown_timeout to take what waits for
- * it; the loop stops when the last is gone or the time is up. */
+ * The turn's end, in order (see gw_server_new): the bus delivers, connections write and the closed
+ * ones go, HTTP connections write, go on and go, WebSockets get held-back input, sockets that ended
+ * are freed. Stopping: no new connections, every client is told and gets gateway.shutdown_timeout
+ * to take what waits for it; the loop stops when the last is gone or the time is up. */
 
 /* System */
 #include <signal.h>
@@ -69,8 +69,8 @@ static void on_sweep(struct wheel_entry *e)
 
 /* ---- life */
 
-/* The soft limit of descriptors follows the configured connections, no further: libwebsockets 4.1.6 looks at
- * every slot at each close. */
+/* The soft limit of descriptors follows the configured connections, no further: libwebsockets 4.1.6
+ * looks at every slot at each close. */
 static bool set_fd_limit(const struct cfg *cfg, struct cfg_error *err)
 {
     struct rlimit rl;
@@ -79,11 +79,12 @@ static bool set_fd_limit(const struct cfg *cfg, struct cfg_error *err)
     if (rl.rlim_max != RLIM_INFINITY && rl.rlim_max < want) {
         struct rlimit up = {want, want};
         if (setrlimit(RLIMIT_NOFILE, &up)) {
-            snprintf(err->text, sizeof(err->text),
-                     "gateway.max_connections: %lld is not allowed: the system's limit of open files "
-                     "(%llu) leaves room for %lld",
-                     (long long)cfg->gateway_max_connections, (unsigned long long)rl.rlim_max,
-                     (long long)rl.rlim_max - SPARE_FDS);
+            snprintf(
+                err->text, sizeof(err->text),
+                "gateway.max_connections: %lld is not allowed: the system's limit of open files "
+                "(%llu) leaves room for %lld",
+                (long long)cfg->gateway_max_connections, (unsigned long long)rl.rlim_max,
+                (long long)rl.rlim_max - SPARE_FDS);
             return false;
         }
         return true;

@@ -1,8 +1,8 @@
 /* Design notes
  *
- * What the reference closes the connection for, is closed here: packets that do not decode, packets for a
- * namespace that is not joined, a second CONNECT, a client's CONNECT_ERROR. While a binary packet waits for its
- * attachments only they may come. */
+ * What the reference closes the connection for, is closed here: packets that do not decode, packets
+ * for a namespace that is not joined, a second CONNECT, a client's CONNECT_ERROR. While a binary
+ * packet waits for its attachments only they may come. */
 
 /* System */
 #include <assert.h>
@@ -18,7 +18,8 @@
 
 /* ---- out */
 
-static void send_packet(struct gw_conn *c, enum sio_type type, struct str_view nsp, struct str_view json)
+static void send_packet(struct gw_conn *c, enum sio_type type, struct str_view nsp,
+                        struct str_view json)
 {
     struct buf head;
     buf_init(&head, nsp.n + 64);
@@ -31,12 +32,14 @@ static void send_packet(struct gw_conn *c, enum sio_type type, struct str_view n
     buf_fini(&head);
 }
 
-void gw_sio_refuse(struct gw_conn *c, struct str_view nsp, const char *message, struct str_view data)
+void gw_sio_refuse(struct gw_conn *c, struct str_view nsp, const char *message,
+                   struct str_view data)
 {
     struct buf json;
     c->gw->count.connect_refusals++;
     buf_init(&json, 1024);
-    bool fits = buf_add_sv(&json, SV("{\"message\":")) && json_string_encode(&json, sv_of(message)) &&
+    bool fits = buf_add_sv(&json, SV("{\"message\":")) &&
+                json_string_encode(&json, sv_of(message)) &&
                 (!data.n || (buf_add_sv(&json, SV(",\"data\":")) && buf_add_sv(&json, data))) &&
                 buf_add_char(&json, '}');
     assert(fits);
@@ -87,7 +90,8 @@ static void on_connect(struct gw_conn *c, const struct sio_packet *p)
     gw_nsp_rele(nsp);
 }
 
-static void on_packet(struct gw_conn *c, const struct sio_packet *p, const struct str_view *attachments)
+static void on_packet(struct gw_conn *c, const struct sio_packet *p,
+                      const struct str_view *attachments)
 {
     if (p->type == SIO_CONNECT) {
         on_connect(c, p);

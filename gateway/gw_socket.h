@@ -1,5 +1,5 @@
-/* A client in a namespace: Socket.IO's socket. States: PENDING (event-mode authentication outstanding: in no room, hears nothing), READY,
- * GONE (freed at the turn's end). */
+/* A client in a namespace: Socket.IO's socket. States: PENDING (event-mode authentication
+ * outstanding: in no room, hears nothing), READY, GONE (freed at the turn's end). */
 #ifndef PEAL_GW_SOCKET_H
 #define PEAL_GW_SOCKET_H
 
@@ -20,14 +20,14 @@ struct gw_socket {
     UT_hash_handle hh; /* namespace's by_id */
     struct gw_nsp *nsp;
     struct gw_conn *conn;
-    struct gw_socket *next;      /* connection's list; then the gateway's list of the gone */
+    struct gw_socket *next;       /* connection's list; then the gateway's list of the gone */
     struct gw_identity *identity; /* NULL without authentication */
     struct gw_membership *rooms;
     uint32_t nrooms, cap_rooms;
     uint32_t index; /* in the namespace's walk list */
     uint64_t mark;  /* number of the last fan-out that met this socket */
     uint8_t state;
-    bool warned;    /* token_expiring has been sent for this identity */
+    bool warned; /* token_expiring has been sent for this identity */
     char id[ID_LEN];
     struct wheel_entry timer; /* authentication deadline, expiry warning or expiry */
     struct gw_ack *acks;
@@ -37,7 +37,8 @@ struct gw_socket {
 /* Makes a socket of a connection in a namespace, PENDING. */
 struct gw_socket *gw_socket_new(struct gw_conn *c, struct gw_nsp *nsp);
 struct gw_socket *gw_socket_of(struct gw_conn *c, struct str_view nsp);
-/* PENDING → READY: in the walk list, in user:<sub> and the rooms of the claim. identity: a new reference is held; may be NULL. */
+/* PENDING → READY: in the walk list, in user:<sub> and the rooms of the claim. identity: a new
+ * reference is held; may be NULL. */
 void gw_socket_admit(struct gw_socket *s, struct gw_identity *identity);
 /* Another token of the same user: rooms of the claim follow it. */
 void gw_socket_renew(struct gw_socket *s, struct gw_identity *identity);

@@ -5,8 +5,8 @@
 #include "cluster/cfg.h"
 #include "proto/http_head.h"
 
-/* The first token found, in the order header, query, cookie. Gives (x_free_secret), or NULL. One that is too long or badly
- * encoded counts as found: a text that is no token is given. */
+/* The first token found, in the order header, query, cookie. Gives (x_free_secret), or NULL. One
+ * that is too long or badly encoded counts as found: a text that is no token is given. */
 char *gw_token_take(const struct cfg *cfg, const struct http_head *head);
 
 #endif

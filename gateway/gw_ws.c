@@ -1,12 +1,14 @@
 /* Design notes
  *
- * - libwebsockets gets one canonical upgrade request, made here, never the client's own bytes: its HTTP
- *   side has defects that a crafted request reaches. It completes the handshake inside the adoption call.
- * - Frames leave by LWS_WRITE_RAW, which a partly sent write does not corrupt; while output is stuck
- *   nothing more is written, so the library's unbounded list holds one write at most.
- * - Our close: frames, a close frame, half-close of the TCP connection, then the peer has CLOSE_WAIT_MS to answer.
- *   Waiting sockets are on a list in the order of their deadlines (all wait equally long), because the
- *   library's own timers are a sorted list that many closes at once would make quadratic.
+ * - libwebsockets gets one canonical upgrade request, made here, never the client's own bytes: its
+ * HTTP side has defects that a crafted request reaches. It completes the handshake inside the
+ * adoption call.
+ * - Frames leave by LWS_WRITE_RAW, which a partly sent write does not corrupt; while output is
+ * stuck nothing more is written, so the library's unbounded list holds one write at most.
+ * - Our close: frames, a close frame, half-close of the TCP connection, then the peer has
+ * CLOSE_WAIT_MS to answer. Waiting sockets are on a list in the order of their deadlines (all wait
+ * equally long), because the library's own timers are a sorted list that many closes at once would
+ * make quadratic.
  * - The library's per-session memory is our struct, so a WebSocket costs no allocation of ours. */
 
 /* System */
@@ -28,14 +30,14 @@
 
 #define CLOSE_WAIT_MS 3000
 #define TICK_MS 1000
-#define RX_SIZE 1024            /* bytes the library reads at a time, and keeps per connection */
-#define TX_SIZE (64u << 20)     /* no cutting of writes */
+#define RX_SIZE 1024        /* bytes the library reads at a time, and keeps per connection */
+#define TX_SIZE (64u << 20) /* no cutting of writes */
 #define MAX_REST 65536
 
 struct gw_ws {
     struct gw_ws_context *cx;
     struct lws *wsi;
-    void *owner;            /* NULL once closing */
+    void *owner;               /* NULL once closing */
     struct gw_ws *prev, *next; /* closing list */
     uint64_t close_by;
     struct buf in; /* a message that comes in several pieces */
@@ -162,11 +164,13 @@ static int add_headers(struct gw_ws_context *cx, struct lws_process_html_args *a
     return 0;
 }
 
-static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
+static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                  size_t len)
 {
     struct gw_ws *ws = user;
     /* Some callbacks come before the context is in place. */
-    struct gw_ws_context *cx = wsi && lws_get_context(wsi) ? lws_context_user(lws_get_context(wsi)) : NULL;
+    struct gw_ws_context *cx =
+        wsi && lws_get_context(wsi) ? lws_context_user(lws_get_context(wsi)) : NULL;
     switch (reason) {
     case LWS_CALLBACK_ADD_HEADERS: return add_headers(cx, in);
     case LWS_CALLBACK_ESTABLISHED: return on_established(cx, ws, wsi);
@@ -303,7 +307,8 @@ bool gw_ws_is_writable(const struct gw_ws *ws)
 bool gw_ws_write(struct gw_ws *ws, struct str_view frames)
 {
     if (ws->peer_closed) return false;
-    /* RAW writes change nothing in the buffer; the library's parameter is not const all the same. */
+    /* RAW writes change nothing in the buffer; the library's parameter is not const all the same.
+     */
     union {
         const char *in;
         unsigned char *out;

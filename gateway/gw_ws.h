@@ -47,7 +47,8 @@ unsigned gw_ws_context_count(const struct gw_ws_context *cx);
  * bytes that came behind the request. NULL: the peer is gone. events may be told from within. */
 struct gw_ws *gw_ws_adopt(struct gw_ws_context *cx, int fd, struct str_view key,
                           struct str_view headers, struct str_view rest, void *owner);
-/* Messages may have at most this many bytes from now on; at first it is the context's max_message. */
+/* Messages may have at most this many bytes from now on; at first it is the context's max_message.
+ */
 void gw_ws_set_limit(struct gw_ws *ws, size_t max_message);
 /* Nothing of earlier writes waits. */
 bool gw_ws_is_writable(const struct gw_ws *ws);

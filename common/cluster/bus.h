@@ -1,8 +1,10 @@
-/* The bus: how a broadcast gets from the gateway that took it to every gateway that has clients for it.
+/* The bus: how a broadcast gets from the gateway that took it to every gateway that has clients for
+ * it.
  *
- * Bus order is delivery order: a gateway delivers a broadcast only when it comes back from the bus, its
- * own too, so all gateways show concurrent broadcasts in one order. One seam, several implementations (bus_local: one process). A
- * message is immutable and shared by reference; its text is JSON that has been proved valid. */
+ * Bus order is delivery order: a gateway delivers a broadcast only when it comes back from the bus,
+ * its own too, so all gateways show concurrent broadcasts in one order. One seam, several
+ * implementations (bus_local: one process). A message is immutable and shared by reference; its
+ * text is JSON that has been proved valid. */
 #ifndef PEAL_CLUSTER_BUS_H
 #define PEAL_CLUSTER_BUS_H
 

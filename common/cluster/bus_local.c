@@ -1,5 +1,5 @@
-/* A queue that is emptied at the end of the turn. What is published while it is emptied (a handler's
- * answer to a delivery) waits for the next turn, so one turn's work stays bounded. */
+/* A queue that is emptied at the end of the turn. What is published while it is emptied (a
+ * handler's answer to a delivery) waits for the next turn, so one turn's work stays bounded. */
 
 /* System */
 #include <stddef.h>

@@ -30,8 +30,8 @@ static void copy_list(struct str_view *to, char **at, const struct str_view *fro
 /* Layout: struct, the three tables of views, then all bytes. */
 struct bus_msg *bus_msg_new(const struct bus_msg *from)
 {
-    size_t size = sizeof(*from) + from->nsp.n + from->json.n + list_size(from->rooms, from->nrooms) +
-                  list_size(from->except, from->nexcept) +
+    size_t size = sizeof(*from) + from->nsp.n + from->json.n +
+                  list_size(from->rooms, from->nrooms) + list_size(from->except, from->nexcept) +
                   list_size(from->attachments, from->nattachments);
     struct bus_msg *m = x_malloc(size);
     struct str_view *views = (struct str_view *)(m + 1);

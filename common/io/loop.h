@@ -1,7 +1,9 @@
 /* The event loop of a process: libevent's base, the turn, the timer wheel, signals.
  *
- * A turn is one visible function (loop_turn): wait for events, run their callbacks, fire due timers, then the turn-end phases in the order they were added. Callbacks change state and queue; the phases write and free. No libevent type is in this
- * header but the opaque base, for modules that register descriptors themselves. */
+ * A turn is one visible function (loop_turn): wait for events, run their callbacks, fire due
+ * timers, then the turn-end phases in the order they were added. Callbacks change state and queue;
+ * the phases write and free. No libevent type is in this header but the opaque base, for modules
+ * that register descriptors themselves. */
 #ifndef PEAL_IO_LOOP_H
 #define PEAL_IO_LOOP_H
 
@@ -18,7 +20,8 @@ struct loop;
 typedef bool (*loop_phase_cb)(void *arg);
 typedef void (*loop_signal_cb)(int signo, void *arg);
 
-/* now: where time comes from, usually &now_system; borrowed for the loop's life. Gives: loop_free. */
+/* now: where time comes from, usually &now_system; borrowed for the loop's life. Gives: loop_free.
+ */
 struct loop *loop_new(const struct now_source *now);
 /* Every event and timer must be gone. */
 void loop_free(struct loop *l);

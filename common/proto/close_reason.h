@@ -1,4 +1,5 @@
-/* The one list of reasons why a connection, session or socket ends: for logs, counters and the wire. */
+/* The one list of reasons why a connection, session or socket ends: for logs, counters and the
+ * wire. */
 #ifndef PEAL_PROTO_CLOSE_REASON_H
 #define PEAL_PROTO_CLOSE_REASON_H
 

@@ -1,5 +1,5 @@
-/* One allocation holds the struct, the table of parts and the WebSocket frames; a part is a view into
- * the frames, so no byte is kept twice until another form is asked for. */
+/* One allocation holds the struct, the table of parts and the WebSocket frames; a part is a view
+ * into the frames, so no byte is kept twice until another form is asked for. */
 
 /* System */
 #include <assert.h>

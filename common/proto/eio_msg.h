@@ -1,9 +1,9 @@
 /* What goes out to clients: one immutable, shared run of Engine.IO packets that belong together (an
  * event's text and its attachments, or one control packet), with its wire forms.
  *
- * Encoded once, queued by reference at any number of connections. The WebSocket form is made at birth; the forms for
- * polling and for b64 WebSockets on first use. Source: engine.io-protocol v4 (binary has no type byte on
- * WebSocket and is "b" + base64 elsewhere). */
+ * Encoded once, queued by reference at any number of connections. The WebSocket form is made at
+ * birth; the forms for polling and for b64 WebSockets on first use. Source: engine.io-protocol v4
+ * (binary has no type byte on WebSocket and is "b" + base64 elsewhere). */
 #ifndef PEAL_PROTO_EIO_MSG_H
 #define PEAL_PROTO_EIO_MSG_H
 
@@ -15,8 +15,8 @@
 
 struct eio_msg;
 
-/* A message packet whose text is head followed by tail, then n binary messages. Copies all. Gives one
- * reference: eio_msg_rele. */
+/* A message packet whose text is head followed by tail, then n binary messages. Copies all. Gives
+ * one reference: eio_msg_rele. */
 struct eio_msg *eio_msg_new(struct str_view head, struct str_view tail,
                             const struct str_view *attachments, unsigned n);
 /* One binary message. */

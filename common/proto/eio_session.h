@@ -1,13 +1,14 @@
 /* An Engine.IO 4 session as a state machine without I/O: heartbeat, polling rules, upgrade, close.
  *
- * It is told what arrives and what time it is, and answers through one table of functions. It owns no queue and no
- * transport: the caller (the connection) does, and asks eio_session_deadline() when to call
- * eio_session_tick(). Source: engine.io-protocol v4 and engine.io 6.6; sentences quoted in the .c.
+ * It is told what arrives and what time it is, and answers through one table of functions. It owns
+ * no queue and no transport: the caller (the connection) does, and asks eio_session_deadline() when
+ * to call eio_session_tick(). Source: engine.io-protocol v4 and engine.io 6.6; sentences quoted in
+ * the .c.
  *
  *            poll_begin / packets                close() while no poll is pending
  *   OPEN ────────────────────────────▶ OPEN ────────────────────────────────▶ CLOSING
- *     │  lost, bad packet, no pong, close()                                      │ next poll, or time out
- *     └───────────────────────────────────────▶ CLOSED ◀────────────────────────┘
+ *     │  lost, bad packet, no pong, close()                                      │ next poll, or
+ * time out └───────────────────────────────────────▶ CLOSED ◀────────────────────────┘
  */
 #ifndef PEAL_PROTO_EIO_SESSION_H
 #define PEAL_PROTO_EIO_SESSION_H
@@ -25,7 +26,8 @@ struct eio_settings {
     uint64_t ping_interval, ping_timeout, upgrade_timeout, close_timeout;
 };
 
-/* What the session asks of its connection. None may free the session; those marked may call back into it. */
+/* What the session asks of its connection. None may free the session; those marked may call back
+ * into it. */
 struct eio_session_ops {
     /* Queue a control packet (ping, noop, close) on the session's transport. */
     void (*send)(struct eio_session *s, enum eio_type type);
@@ -33,7 +35,8 @@ struct eio_session_ops {
     void (*probe_pong)(struct eio_session *s);
     /* Close the probing WebSocket; the session has forgotten it. */
     void (*probe_close)(struct eio_session *s);
-    /* The probing WebSocket is the transport from now on. A pending poll is the caller's to answer. */
+    /* The probing WebSocket is the transport from now on. A pending poll is the caller's to answer.
+     */
     void (*upgraded)(struct eio_session *s);
     /* A message for the layer above. May call eio_session_close(). */
     void (*message)(struct eio_session *s, bool binary, struct str_view data);
@@ -51,14 +54,15 @@ struct eio_session {
     const struct eio_session_ops *ops;
     uint64_t heartbeat_at; /* next ping, or the last moment for a pong */
     uint64_t probe_at;     /* next noop for a pending poll while probing; 0: none */
-    uint64_t limit_at;     /* end of the probe (OPEN) or of the wait for a poll (CLOSING); 0: none */
+    uint64_t limit_at; /* end of the probe (OPEN) or of the wait for a poll (CLOSING); 0: none */
     uint8_t state, transport, probe;
     bool awaits_pong, pong_extended, poll_pending;
     uint8_t close_reason; /* while CLOSING */
 };
 
 void eio_session_init(struct eio_session *s, const struct eio_settings *set,
-                      const struct eio_session_ops *ops, enum eio_transport transport, uint64_t now);
+                      const struct eio_session_ops *ops, enum eio_transport transport,
+                      uint64_t now);
 
 /* A packet from the session's transport. */
 void eio_session_packet(struct eio_session *s, const struct eio_packet *p, uint64_t now);
@@ -67,21 +71,22 @@ void eio_session_bad_packet(struct eio_session *s);
 /* The transport broke or the peer left. */
 void eio_session_lost(struct eio_session *s, enum close_reason reason);
 
-/* A GET arrived on a polling session. True: hold it (poll_pending is set), the caller answers it once something
- * is queued. False: it overlaps another one; refuse it (the session is closed now). queue_is_empty: nothing
- * waits to be sent. */
+/* A GET arrived on a polling session. True: hold it (poll_pending is set), the caller answers it
+ * once something is queued. False: it overlaps another one; refuse it (the session is closed now).
+ * queue_is_empty: nothing waits to be sent. */
 bool eio_session_poll_begin(struct eio_session *s, bool queue_is_empty);
 /* The pending GET has been answered. */
 void eio_session_poll_answered(struct eio_session *s);
 
-/* A WebSocket with this sid arrived. True: it may probe. False: complete its handshake and close it. */
+/* A WebSocket with this sid arrived. True: it may probe. False: complete its handshake and close
+ * it. */
 bool eio_session_probe_open(struct eio_session *s, uint64_t now);
 /* A text packet on the probing WebSocket; p NULL: something else. */
 void eio_session_probe_packet(struct eio_session *s, const struct eio_packet *p, uint64_t now);
 void eio_session_probe_lost(struct eio_session *s);
 
-/* Ends the session from this side. On polling without a pending GET it goes on as CLOSING until the client
- * has been told; inbound packets are ignored meanwhile. */
+/* Ends the session from this side. On polling without a pending GET it goes on as CLOSING until the
+ * client has been told; inbound packets are ignored meanwhile. */
 void eio_session_close(struct eio_session *s, enum close_reason reason, uint64_t now);
 
 /* The next moment eio_session_tick() must be called; UINT64_MAX: never. */

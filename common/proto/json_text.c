@@ -222,21 +222,20 @@ bool json_string_decode(struct buf *out, struct str_view raw, bool *lone)
 bool json_string_equals(struct str_view raw, struct str_view plain)
 {
     struct str_view s = inner(raw);
-    size_t at = 0;
     bool lone;
     while (s.n) {
         char one[4];
-        size_t n = 1;
-        if (s.p[0] == '\\') {
-            n = take_escape(&s, one, &lone);
-        } else {
-            one[0] = s.p[0];
+        if (s.p[0] != '\\') {
+            if (plain.n == 0 || plain.p[0] != s.p[0]) return false;
             s = sv_skip(s, 1);
+            plain = sv_skip(plain, 1);
+            continue;
         }
-        if (plain.n - at < n || memcmp(plain.p + at, one, n) != 0) return false;
-        at += n;
+        struct str_view point = {one, take_escape(&s, one, &lone)};
+        if (!sv_starts_with(plain, point)) return false;
+        plain = sv_skip(plain, point.n);
     }
-    return at == plain.n;
+    return plain.n == 0;
 }
 
 /* Does s start with the three-byte form of a surrogate, which UTF-8 does not have? */

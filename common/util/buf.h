@@ -22,7 +22,10 @@ void buf_init(struct buf *b, size_t max);
 /* Frees the bytes; the buffer may be used again (same maximum). Safe on zeroed memory. */
 void buf_fini(struct buf *b);
 /* Empties it, keeps the memory. */
-static inline void buf_clear(struct buf *b) { b->n = 0; }
+static inline void buf_clear(struct buf *b)
+{
+    b->n = 0;
+}
 
 bool buf_add(struct buf *b, const void *p, size_t n) MUST_CHECK;
 bool buf_add_sv(struct buf *b, struct str_view v) MUST_CHECK;

@@ -1,5 +1,5 @@
-/* SipHash by Aumasson and Bernstein, one compression and three finalization rounds: the variant that
- * hash tables of language runtimes use. */
+/* SipHash by Aumasson and Bernstein, one compression and three finalization rounds: the variant
+ * that hash tables of language runtimes use. */
 
 /* System */
 #include <string.h>
@@ -34,7 +34,8 @@ uint64_t hash_siphash13(const void *p, size_t n, uint64_t k0, uint64_t k1)
                      k1 ^ 0x7465646279746573};
     uint64_t last = (uint64_t)n << 56, m;
     for (; n >= 8; in += 8, n -= 8) {
-        memcpy(&m, in, 8); /* little endian, as every machine this runs on; else only the values differ */
+        memcpy(&m, in,
+               8); /* little endian, as every machine this runs on; else only the values differ */
         v[3] ^= m;
         sip_round(v);
         v[0] ^= m;

@@ -1,4 +1,5 @@
-/* A keyed hash of short texts (SipHash-1-3), for tables whose keys a peer can choose. The key is random per process. */
+/* A keyed hash of short texts (SipHash-1-3), for tables whose keys a peer can choose. The key is
+ * random per process. */
 #ifndef PEAL_UTIL_HASH_H
 #define PEAL_UTIL_HASH_H
 

@@ -27,7 +27,8 @@ void id_random_bytes(void *out, size_t n)
 
 void id_random(char *out, size_t n)
 {
-    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     for (size_t i = 0; i < n; i++) {
         if (!pool_left) {
             id_random_bytes(pool, sizeof(pool));

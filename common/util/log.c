@@ -85,8 +85,8 @@ void log_begin(struct log_line *l, enum log_level level, const char *msg)
     gmtime_r(&ts.tv_sec, &tm);
     char head[80];
     size_t n = strftime(head, sizeof(head), "time=%Y-%m-%dT%H:%M:%S", &tm);
-    n += (size_t)snprintf(head + n, sizeof(head) - n, ".%03dZ level=%s", (int)(ts.tv_nsec / 1000000),
-                          names[level]);
+    n += (size_t)snprintf(head + n, sizeof(head) - n, ".%03dZ level=%s",
+                          (int)(ts.tv_nsec / 1000000), names[level]);
     put(l, head, n);
     log_kv_c(l, "msg", msg);
 }

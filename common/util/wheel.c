@@ -1,10 +1,10 @@
 /* One level of hashed slots. A slot holds all deadlines of its tick modulo the wheel's size, so an
- * entry may be looked at before it is due and is then left where it is. With heartbeats of seconds and
- * a turn of 33 s that is rare, and it saves the cascades of a hierarchical wheel. A bit map of used slots makes
- * the search for the next one short, so an idle process sleeps.
+ * entry may be looked at before it is due and is then left where it is. With heartbeats of seconds
+ * and a turn of 33 s that is rare, and it saves the cascades of a hierarchical wheel. A bit map of
+ * used slots makes the search for the next one short, so an idle process sleeps.
  *
- * Firing detaches a slot's list first: entries set while it runs go to the live list and cannot make
- * the loop endless. */
+ * Firing detaches a slot's list first: entries set while it runs go to the live list and cannot
+ * make the loop endless. */
 
 /* System */
 #include <assert.h>

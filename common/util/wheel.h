@@ -1,9 +1,10 @@
 /* A timer wheel: many deadlines, cheap to set, move and drop.
  *
- * The entries are embedded in the objects that wait (no allocation, 40 bytes). Deadlines are absolute milliseconds;
- * an entry fires at the first wheel_advance() whose time is at or past its deadline, never earlier. Setting
- * and dropping is O(1); a deadline further away than one turn of the wheel is looked at once a turn. It reads no
- * clock and calls nothing from anywhere but wheel_advance(). */
+ * The entries are embedded in the objects that wait (no allocation, 40 bytes). Deadlines are
+ * absolute milliseconds; an entry fires at the first wheel_advance() whose time is at or past its
+ * deadline, never earlier. Setting and dropping is O(1); a deadline further away than one turn of
+ * the wheel is looked at once a turn. It reads no clock and calls nothing from anywhere but
+ * wheel_advance(). */
 #ifndef PEAL_UTIL_WHEEL_H
 #define PEAL_UTIL_WHEEL_H
 
@@ -11,8 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WHEEL_SLOTS 4096u   /* a power of two */
-#define WHEEL_TICK_MS 8u    /* a power of two; only the waking is rounded up to it */
+#define WHEEL_SLOTS 4096u /* a power of two */
+#define WHEEL_TICK_MS 8u  /* a power of two; only the waking is rounded up to it */
 #define WHEEL_NEVER UINT64_MAX
 
 struct wheel_entry {
@@ -31,11 +32,14 @@ void wheel_init(struct wheel *w, uint64_t now);
 /* fire must be set already. Moves the entry if it is set. */
 void wheel_set(struct wheel *w, struct wheel_entry *e, uint64_t deadline);
 void wheel_drop(struct wheel *w, struct wheel_entry *e);
-static inline bool wheel_is_set(const struct wheel_entry *e) { return e->next != NULL; }
+static inline bool wheel_is_set(const struct wheel_entry *e)
+{
+    return e->next != NULL;
+}
 /* Fires what is due at now. */
 void wheel_advance(struct wheel *w, uint64_t now);
-/* When wheel_advance() should be called next: no later than the next deadline (rounded up to a tick), at most one
- * turn of the wheel away; WHEEL_NEVER if nothing is set. */
+/* When wheel_advance() should be called next: no later than the next deadline (rounded up to a
+ * tick), at most one turn of the wheel away; WHEEL_NEVER if nothing is set. */
 uint64_t wheel_next(const struct wheel *w);
 
 #endif

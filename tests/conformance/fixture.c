@@ -58,10 +58,10 @@ static bool set_all(struct cfg *cfg, const char *const *assignments, struct cfg_
 int fixture_main(int argc, char **argv, const char *const *more, const struct gw_handler *handler,
                  const struct gw_upper *upper)
 {
-    static const char *const settings[] = {
-        "gateway.host=localhost",      "engine.ping_interval=300", "engine.ping_timeout=200",
-        "gateway.max_payload=1000000", "cors.origins=*",           "auth.mode=none",
-        "log.level=warn",              NULL};
+    static const char *const settings[] = {"gateway.host=localhost",  "engine.ping_interval=300",
+                                           "engine.ping_timeout=200", "gateway.max_payload=1000000",
+                                           "cors.origins=*",          "auth.mode=none",
+                                           "log.level=warn",          NULL};
     struct cfg cfg;
     struct cfg_error err;
     char port[64];
