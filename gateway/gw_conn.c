@@ -74,7 +74,7 @@ static void queue_pop(struct gw_conn *c, uint32_t n)
 
 void gw_conn_send(struct gw_conn *c, struct eio_msg *m)
 {
-    if (c->is_dead || c->doom || c->eio.state == EIO_STATE_CLOSED) return;
+    if (c->is_dead || c->doom || c->eio.state != EIO_STATE_OPEN) return;
     size_t max = (size_t)c->gw->cfg->queue_max_bytes;
     if (c->queue_n && c->queue_bytes + eio_msg_size(m) > max) {
         gw_conn_doom(c, REASON_SLOW_BYTES);

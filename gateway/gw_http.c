@@ -168,7 +168,10 @@ void gw_http_read_body(struct gw_http *h, const struct http_head *head)
     h->chunked = (struct http_chunked){0};
     h->body_left = head->length;
     buf_init(&h->body, gw_conn_max_message(h->conn));
-    if (head->expect_continue && !buf_add_sv(&h->out, SV("HTTP/1.1 100 Continue\r\n\r\n"))) die(h);
+    if (head->expect_continue && !buf_add_sv(&h->out, SV("HTTP/1.1 100 Continue\r\n\r\n"))) {
+        die(h);
+        return;
+    }
     mark_dirty(h);
     restart_timer(h);
 }

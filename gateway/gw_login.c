@@ -22,6 +22,7 @@
 #include "gw_login.h"
 #include "gw_sio.h"
 
+#define MAX_LEFT_S (INT64_C(1) << 40)
 #define MAX_SLEEP_MS (3600 * 1000) /* the wall clock is looked at again at least this often */
 
 static bool mode_is(const struct gw_conn *c, const char *mode)
@@ -117,10 +118,10 @@ static void arm(struct gw_socket *s)
     wheel_drop(w, &s->timer);
     if (!s->identity || !s->identity->exp) return;
     int64_t left = s->identity->exp + gw->cfg->auth_leeway - loop_wall_s(gw->loop);
-    int64_t ms = left > MAX_SLEEP_MS / 1000 * 2 ? MAX_SLEEP_MS : left * 1000;
-    int64_t warning = gw->cfg->auth_expiry_warning;
+    if (left > MAX_LEFT_S) left = MAX_LEFT_S; /* keeps the arithmetic below small */
+    int64_t ms = left * 1000;
     /* A token already inside the warning is warned about at once. */
-    if (!s->warned && warning) ms -= warning;
+    if (!s->warned && gw->cfg->auth_expiry_warning) ms -= gw->cfg->auth_expiry_warning;
     if (ms > MAX_SLEEP_MS) ms = MAX_SLEEP_MS;
     if (ms < 0) ms = 0;
     wheel_set(w, &s->timer, now + (uint64_t)ms);

@@ -15,8 +15,7 @@
 
 /* Appends the encoding of p to out. False if out's maximum would be passed. */
 bool b64_encode(struct buf *out, const void *p, size_t n) MUST_CHECK;
-/* Appends the decoded bytes. False (out unchanged in length) if the text is not base64 or too long.
- */
+/* Appends the decoded bytes. False (out unchanged in length) if text is not base64 or too long. */
 bool b64_decode(struct buf *out, struct str_view text) MUST_CHECK;
 /* The same in the URL alphabet, unpadded. */
 bool b64url_encode(struct buf *out, const void *p, size_t n) MUST_CHECK;

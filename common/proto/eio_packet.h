@@ -1,5 +1,4 @@
-/* Engine.IO 4 packets and polling payloads, bytes in and views out. Source: engine.io-protocol v4.
- */
+/* Engine.IO 4 packets and polling payloads, bytes in, views out. Source: engine.io-protocol v4. */
 #ifndef PEAL_PROTO_EIO_PACKET_H
 #define PEAL_PROTO_EIO_PACKET_H
 

@@ -14,7 +14,6 @@
  * most bytes lie in strings, which have a loop of their own). */
 
 /* System */
-#include <assert.h>
 #include <string.h>
 /* Proto */
 #include "proto/json_scan.h"

@@ -30,8 +30,8 @@ enum json_kind {
 
 /* Is text exactly one JSON value, white space around it allowed, nested at most max_depth deep? If
  * attachments >= 0, each object that has "_placeholder": true (keys compared after unescaping, the
- * last of equal keys counts, as in JSON.parse) must have "num" with plain digits in [0,
- * attachments); that is Socket.IO's rule for binary packets. On success *kind tells the outermost
+ * last of equal keys counts, as in JSON.parse) must have "num" with plain digits, below
+ * attachments; that is Socket.IO's rule for binary packets. On success *kind tells the outermost
  * kind. On failure *why (never NULL afterwards) names the reason in a few static words. */
 bool json_scan_value(struct str_view text, unsigned max_depth, int attachments,
                      enum json_kind *kind, const char **why) MUST_CHECK;
@@ -59,8 +59,7 @@ bool json_member_get(struct str_view object, struct str_view key, struct str_vie
  * surrogate becomes its three-byte form; *lone (may be NULL) tells if there was one. False, and out
  * unchanged in length, if out is full. */
 bool json_string_decode(struct buf *out, struct str_view raw, bool *lone) MUST_CHECK;
-/* Does the proved JSON string (with quotes) stand for exactly these characters? Allocates nothing.
- */
+/* Does the proved JSON string (with quotes) stand for exactly these characters? No allocation. */
 bool json_string_equals(struct str_view raw, struct str_view plain);
 /* Appends text (UTF-8) as a JSON string with quotes; a surrogate's three-byte form becomes an
  * escape. False, and out unchanged in length, if out is full. */

@@ -1,11 +1,9 @@
 /* What the reference reads by JavaScript's Number() is digits only here: its parser takes a space
- * for the type 0 or the id 0. White space before the JSON is refused for that reason, after it is
- * allowed. Ids above 2^53-1 are refused, since the reference would answer to a rounded one.
+ * for the type 0 or the id 0. White space before the JSON is refused for that reason; behind it, it
+ * is allowed. Ids above 2^53-1 are refused, since the reference would answer to a rounded one.
  *
  * The JSON is read once, by json_scan_value(); after that only the first element is looked for. */
 
-/* System */
-#include <string.h>
 /* Proto */
 #include "proto/json_scan.h"
 #include "proto/sio_packet.h"

@@ -43,21 +43,20 @@ struct sio_packet {
     struct str_view nsp;  /* "/" if absent in the packet; without a query part */
     bool has_id;
     uint64_t id;
-    struct str_view json; /* payload text as it came, trimmed; empty if absent */
-    struct str_view
-        event; /* EVENT types: first element of json (raw: a string with quotes or a number) */
+    struct str_view json;  /* payload text as it came, trimmed; empty if absent */
+    struct str_view event; /* EVENT types: first element of json, raw: a string or a number */
 };
 
 /* Decodes the text of one packet (what follows the Engine.IO '4'). OK or BAD, with *why in static
- * words on BAD. Views point into text. An EVENT without payload is BAD here (the
- * reference ignores it), and so is white space before the payload (the reference reads it as an
- * id). After BAD *out means nothing. */
+ * words on BAD. Views point into text. An EVENT without payload is BAD here (the reference
+ * ignores it), and so is white space before the payload (the reference reads it as an id). After
+ * BAD *out means nothing. */
 enum verdict sio_packet_decode(struct str_view text, const struct sio_limits *limits,
                                struct sio_packet *out, const char **why) MUST_CHECK;
 
 /* Appends the header, up to where the JSON begins: type, "N-" if attachments, "nsp," unless "/",
- * id. The caller appends the JSON. nsp must hold no comma. False, and out unchanged in
- * length, if out is full. */
+ * id. The caller appends the JSON. nsp must hold no comma. False, and out unchanged in length,
+ * if out is full. */
 bool sio_packet_encode_head(struct buf *out, enum sio_type type, unsigned attachments,
                             struct str_view nsp, const uint64_t *id) MUST_CHECK;
 
@@ -70,9 +69,8 @@ struct sio_assembler {
 };
 
 /* Keeps a copy of a binary packet's text and the number of attachments it wants. max_bytes bounds
- * text and attachments together. want is 1 to
- * SIO_ATTACHMENTS_LIMIT. False if text alone is over it, or if another packet is waiting; a whole
- * one is replaced. */
+ * text and attachments together. want is 1 to SIO_ATTACHMENTS_LIMIT. False if text
+ * alone is over the bound, or if another packet is waiting; a whole one is replaced. */
 bool sio_assembler_begin(struct sio_assembler *a, struct str_view text, unsigned want,
                          size_t max_bytes) MUST_CHECK;
 static inline bool sio_assembler_is_waiting(const struct sio_assembler *a)
