@@ -25,7 +25,8 @@ struct gw_nsp *gw_nsp_find(struct gateway *gw, struct str_view name)
 struct gw_nsp *gw_nsp_get(struct gateway *gw, struct str_view name)
 {
     struct gw_nsp *n = gw_nsp_find(gw, name);
-    if (n || name.n > GW_NSP_MAX || !is_allowed(gw->cfg, name)) return n;
+    bool fits = name.n <= GW_NSP_MAX && gw_room_name_is_valid(name);
+    if (n || !fits || !is_allowed(gw->cfg, name)) return n;
     n = x_calloc(1, sizeof(*n));
     n->gw = gw;
     n->name = x_memdup(name.p, name.n);
