@@ -19,6 +19,7 @@ struct gw_auth;
 struct gw_conn;
 struct gw_handler;
 struct gw_http;
+struct gw_http_events;
 struct gw_nsp;
 struct gw_ws_context;
 struct gw_listener;
@@ -48,6 +49,7 @@ struct gateway {
     char node[ID_NODE_LEN];
     struct eio_settings eio;
     const struct gw_upper *upper;
+    const struct gw_http_events *http_events;
     const struct gw_handler *handler; /* may be NULL */
     struct bus *bus;
     struct gw_auth *auth;

@@ -1,9 +1,14 @@
-/* Answers that clients owe us: each is called back exactly once, with the answer, at its deadline,
+/* Both directions: answers that clients owe us, and the usual ones that we owe them.
+ *
+ * What a client owes is called back exactly once, with the answer, at its deadline,
  * or when the socket ends. */
 
+/* System */
+#include <assert.h>
 /* Util */
 #include "util/x_alloc.h"
 /* Proto */
+#include "proto/json_scan.h"
 #include "proto/sio_packet.h"
 /* Gateway */
 #include "gw_socket.h"
@@ -71,4 +76,23 @@ void gw_acks_fail_all(struct gw_socket *s)
 {
     while (s->acks)
         settle(s->acks, false, SV(""), NULL, 0);
+}
+
+void gw_acks_send_ok(struct gw_socket *s, const struct gw_event *e)
+{
+    if (e->wants_ack) gw_socket_ack(s, e->ack_id, SV("[{\"status\":\"ok\"}]"), NULL, 0);
+}
+
+void gw_acks_send_error(struct gw_socket *s, const struct gw_event *e, const char *code,
+                        const char *message)
+{
+    if (!e->wants_ack) return;
+    struct buf json;
+    buf_init(&json, 512);
+    bool fits = buf_addf(&json, "[{\"status\":\"error\",\"code\":\"%s\",\"message\":", code) &&
+                json_string_encode(&json, sv_of(message)) && buf_add_sv(&json, SV("}]"));
+    assert(fits);
+    (void)fits;
+    gw_socket_ack(s, e->ack_id, buf_view(&json), NULL, 0);
+    buf_fini(&json);
 }

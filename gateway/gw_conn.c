@@ -291,7 +291,7 @@ void gw_conn_poll(struct gw_conn *c, struct gw_http *http)
         return;
     }
     c->get = http;
-    http->conn = c;
+    http->owner = c;
     gw_http_hold(http);
     if (c->queue_n) mark_dirty(c);
     arm(c);
@@ -308,7 +308,7 @@ bool gw_conn_post_begin(struct gw_conn *c, struct gw_http *http)
         return false;
     }
     c->post = http;
-    http->conn = c;
+    http->owner = c;
     return true;
 }
 
@@ -323,9 +323,8 @@ void gw_conn_post_body(struct gw_conn *c, struct gw_http *http, struct str_view 
     arm(c);
 }
 
-void gw_conn_http_lost(struct gw_conn *c, struct gw_http *http, bool was_body)
+void gw_conn_http_lost(struct gw_conn *c, struct gw_http *http)
 {
-    (void)was_body;
     if (c->get == http) {
         c->get = NULL;
         eio_session_poll_answered(&c->eio);
@@ -494,7 +493,7 @@ static void release(struct gw_conn *c)
     c->is_corked = false;
     flush_conn(c);
     if (c->get) gw_poll_release(c, EIO_CLOSE);
-    if (c->post) c->post->conn = NULL; /* its body finds no session */
+    if (c->post) c->post->owner = NULL; /* its body finds no session */
     if (c->ws)
         gw_ws_close(c->ws,
                     c->reason == REASON_SHUTDOWN ? GW_WS_CLOSE_GOING_AWAY : GW_WS_CLOSE_NONE);

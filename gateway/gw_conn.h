@@ -72,7 +72,7 @@ void gw_conn_post_body(struct gw_conn *c, struct gw_http *http, struct str_view 
 void gw_conn_upgrade(struct gw_conn *c, struct gw_http *http, struct str_view key,
                      struct str_view headers, struct str_view rest, bool b64);
 /* The HTTP connection of a held poll or a half-read POST is gone. */
-void gw_conn_http_lost(struct gw_conn *c, struct gw_http *http, bool was_body);
+void gw_conn_http_lost(struct gw_conn *c, struct gw_http *http);
 
 /* Queues a message (holds a reference of its own). A client with too much waiting is closed at the
  * turn's end. */

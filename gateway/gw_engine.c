@@ -155,7 +155,7 @@ static void on_post(struct gw_http *h, const struct http_head *head, struct gw_c
         return;
     }
     if (!gw_conn_post_begin(c, h)) return;
-    gw_http_read_body(h, head);
+    gw_http_read_body(h, head, gw_conn_max_message(c));
 }
 
 static void on_session(struct gw_http *h, const struct http_head *head, const struct question *q)
@@ -226,9 +226,10 @@ static bool under_path(const struct cfg *cfg, struct str_view path, struct str_v
     return true;
 }
 
-void gw_engine_request(struct gw_http *h, const struct http_head *head)
+static void on_request(struct gw_http *h, const struct http_head *head)
 {
     struct str_view rest;
+    gw_cors_headers(h->gw->cfg, head, &h->cors);
     if (!under_path(h->gw->cfg, head->path, &rest)) {
         gw_files_static(h, head);
     } else if (head->method == HTTP_OPTIONS && gw_cors_is_on(h->gw->cfg)) {
@@ -238,9 +239,9 @@ void gw_engine_request(struct gw_http *h, const struct http_head *head)
     }
 }
 
-void gw_engine_body(struct gw_http *h)
+static void on_body(struct gw_http *h)
 {
-    struct gw_conn *c = h->conn;
+    struct gw_conn *c = h->owner;
     struct question q = {0};
     if (!c) { /* the session ended while its body came in */
         refuse(h, &q, UNKNOWN_SID);
@@ -248,18 +249,25 @@ void gw_engine_body(struct gw_http *h)
     }
     struct buf body = h->body;
     h->body = (struct buf){0};
-    h->conn = NULL;
+    h->owner = NULL;
     gw_conn_post_body(c, h, buf_view(&body));
     buf_fini(&body);
 }
 
-void gw_engine_body_refused(struct gw_http *h, int status)
+static void on_body_refused(struct gw_http *h, int status)
 {
-    struct gw_conn *c = h->conn;
+    struct gw_conn *c = h->owner;
     h->gw->count.http_bad++;
-    h->conn = NULL;
+    h->owner = NULL;
     if (c) c->post = NULL;
     gw_poll_refuse(h, status);
     /* Too long is the client's to end; bytes that are no chunks end the session. */
     if (c && status != 413) eio_session_lost(&c->eio, REASON_TRANSPORT_ERROR);
 }
+
+static void on_lost(void *owner, struct gw_http *h)
+{
+    gw_conn_http_lost(owner, h);
+}
+
+const struct gw_http_events gw_engine_events = {on_request, on_body, on_body_refused, on_lost};

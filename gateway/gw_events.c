@@ -74,35 +74,14 @@ static const struct route *find_route(const struct gw_route_table *t, struct str
     return NULL;
 }
 
-/* ---- answers */
-
-void gw_events_ack_ok(struct gw_socket *s, const struct gw_event *e)
-{
-    if (e->wants_ack) gw_socket_ack(s, e->ack_id, SV("[{\"status\":\"ok\"}]"), NULL, 0);
-}
-
-void gw_events_ack_error(struct gw_socket *s, const struct gw_event *e, const char *code,
-                         const char *message)
-{
-    if (!e->wants_ack) return;
-    struct buf json;
-    buf_init(&json, 512);
-    bool fits = buf_addf(&json, "[{\"status\":\"error\",\"code\":\"%s\",\"message\":", code) &&
-                json_string_encode(&json, sv_of(message)) && buf_add_sv(&json, SV("}]"));
-    assert(fits);
-    (void)fits;
-    gw_socket_ack(s, e->ack_id, buf_view(&json), NULL, 0);
-    buf_fini(&json);
-}
+/* ---- to the bus */
 
 static void refuse(struct gw_socket *s, const struct gw_event *e, const char *code,
                    const char *message)
 {
     s->conn->gw->count.events_refused++;
-    gw_events_ack_error(s, e, code, message);
+    gw_acks_send_error(s, e, code, message);
 }
-
-/* ---- to the bus */
 
 void gw_broadcast(struct gateway *gw, struct str_view nsp, const struct gw_target *to,
                   struct str_view json, const struct str_view *attachments, unsigned n,
@@ -143,9 +122,9 @@ static void on_published(bool taken, void *arg)
     struct gw_socket *s =
         gw_socket_find(o->gw, sv_make(o->nsp, o->nsp_len), sv_make(o->id, ID_LEN));
     struct gw_event e = {.wants_ack = true, .ack_id = o->ack_id};
-    if (s && taken) gw_events_ack_ok(s, &e);
+    if (s && taken) gw_acks_send_ok(s, &e);
     if (s && !taken)
-        gw_events_ack_error(s, &e, "bus_unavailable", "the message bus has not taken it");
+        gw_acks_send_error(s, &e, "bus_unavailable", "the message bus has not taken it");
     x_free(o);
 }
 
@@ -201,7 +180,7 @@ static void follow_route(struct gw_socket *s, const struct gw_event *e)
     case TO_ALL: publish(s, e, &(struct gw_target){0}); break;
     case TO_OTHERS: publish(s, e, &(struct gw_target){.except = &self, .nexcept = 1}); break;
     case TO_ROOM: publish_to_room(s, e); break;
-    case TO_NONE: gw_events_ack_ok(s, e); break;
+    case TO_NONE: gw_acks_send_ok(s, e); break;
     }
 }
 
@@ -228,7 +207,7 @@ static void join_or_leave(struct gw_socket *s, const struct gw_event *e, bool jo
         refuse(s, e, "too_many_rooms", "you are in too many rooms");
     } else {
         if (!join) gw_socket_leave(s, buf_view(&name));
-        gw_events_ack_ok(s, e);
+        gw_acks_send_ok(s, e);
     }
     buf_fini(&name);
 }

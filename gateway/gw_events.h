@@ -16,10 +16,4 @@ void gw_routes_free(struct gw_route_table *t);
 void gw_events_handle(struct gw_socket *s, const struct sio_packet *p,
                       const struct str_view *attachments);
 
-/* Answers, if the client asked for one: {"status":"ok"}, or
- * {"status":"error","code":…,"message":…}. */
-void gw_events_ack_ok(struct gw_socket *s, const struct gw_event *e);
-void gw_events_ack_error(struct gw_socket *s, const struct gw_event *e, const char *code,
-                         const char *message);
-
 #endif

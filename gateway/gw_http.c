@@ -19,9 +19,6 @@
 /* Util */
 #include "util/x_alloc.h"
 /* Gateway */
-#include "gw_conn.h"
-#include "gw_cors.h"
-#include "gw_engine.h"
 #include "gw_http.h"
 
 #define READ_SIZE 16384
@@ -62,19 +59,18 @@ static void restart_timer(struct gw_http *h)
 static void die(struct gw_http *h)
 {
     if (h->state == GW_HTTP_DEAD) return;
-    struct gw_conn *conn = h->conn;
-    bool was_body = h->state == GW_HTTP_BODY;
+    void *owner = h->owner;
     h->state = GW_HTTP_DEAD;
-    h->conn = NULL;
+    h->owner = NULL;
     wheel_drop(loop_wheel(h->gw->loop), &h->timer);
     h->dead_next = h->gw->dead_https;
     h->gw->dead_https = h;
-    if (conn) gw_conn_http_lost(conn, h, was_body);
+    if (owner) h->gw->http_events->lost(owner, h);
 }
 
 void gw_http_abort(struct gw_http *h)
 {
-    h->conn = NULL;
+    h->owner = NULL;
     die(h);
 }
 
@@ -128,7 +124,7 @@ void gw_http_reply(struct gw_http *h, const struct gw_reply *r)
     /* Behind a body that nobody read the next request could not be found. */
     bool keep = h->keep_alive && !h->unread_body && !r->close && !h->gw->stopping;
     bool fits = put_head(h, r, keep) && (h->head_only || buf_add_sv(&h->out, r->body));
-    h->conn = NULL;
+    h->owner = NULL;
     buf_fini(&h->cors);
     buf_fini(&h->body);
     if (!fits) {
@@ -160,14 +156,14 @@ static void refuse(struct gw_http *h, int status, const char *why)
 
 /* ---- requests */
 
-void gw_http_read_body(struct gw_http *h, const struct http_head *head)
+void gw_http_read_body(struct gw_http *h, const struct http_head *head, size_t max)
 {
     h->state = GW_HTTP_BODY;
     h->unread_body = false;
     h->is_chunked = head->chunked;
     h->chunked = (struct http_chunked){0};
     h->body_left = head->length;
-    buf_init(&h->body, gw_conn_max_message(h->conn));
+    buf_init(&h->body, max);
     if (head->expect_continue && !buf_add_sv(&h->out, SV("HTTP/1.1 100 Continue\r\n\r\n"))) {
         die(h);
         return;
@@ -184,8 +180,7 @@ static void on_head(struct gw_http *h, const struct http_head *head)
     h->gzip = false;
     h->unread_body = head->chunked || head->length > 0;
     buf_init(&h->cors, 4096);
-    gw_cors_headers(h->gw->cfg, head, &h->cors);
-    gw_engine_request(h, head);
+    h->gw->http_events->request(h, head);
 }
 
 /* True: something was taken from `in` and there may be more to do. */
@@ -218,7 +213,7 @@ static bool take_body(struct gw_http *h)
         switch (http_chunked_feed(&h->chunked, h->in.p, h->in.n, &used, &h->body, &status)) {
         case VERDICT_BAD:
             h->keep_alive = false;
-            gw_engine_body_refused(h, status);
+            h->gw->http_events->body_refused(h, status);
             return false;
         case VERDICT_OK: done = true; break;
         case VERDICT_MORE: break;
@@ -233,7 +228,7 @@ static bool take_body(struct gw_http *h)
         done = h->body_left == 0;
     }
     buf_drop(&h->in, used);
-    if (done) gw_engine_body(h);
+    if (done) h->gw->http_events->body(h);
     return done;
 }
 
@@ -392,7 +387,7 @@ int gw_http_detach(struct gw_http *h)
     event_free(h->writable);
     h->readable = h->writable = NULL;
     h->fd = -1;
-    h->conn = NULL;
+    h->owner = NULL;
     die(h);
     return fd;
 }

@@ -1,7 +1,7 @@
 /* HTTP/1.1 connections: reading requests in order, answering them in order.
  *
- * It knows heads, bodies, keep-alive, time-outs and files of bytes going out; what a request means
- * is decided by gw_engine.c and gw_files.c. A request is answered exactly once, at once or later (a
+ * It knows heads, bodies, keep-alive and time-outs; what a request means is decided by whoever gave
+ * it its events (gw_engine.c). A request is answered exactly once, at once or later (a
  * held poll); the next pipelined one is looked at when it has been. */
 #ifndef PEAL_GW_HTTP_H
 #define PEAL_GW_HTTP_H
@@ -15,7 +15,7 @@
 
 enum gw_http_state {
     GW_HTTP_HEAD,   /* reading a head, or idle */
-    GW_HTTP_BODY,   /* reading a body for `post_conn` */
+    GW_HTTP_BODY,   /* reading a body */
     GW_HTTP_HELD,   /* a request waits for its answer */
     GW_HTTP_LINGER, /* answered for the last time; reading the rest away so that the answer arrives
                      */
@@ -37,8 +37,21 @@ struct gw_http {
     struct http_chunked chunked;
     bool is_chunked;
     uint64_t body_left;
-    struct gw_conn *conn; /* whose GET is held or whose POST is read; may become NULL */
+    void *owner; /* whose request is held or whose body is read; NULL: nobody's */
     struct sockaddr_storage peer;
+};
+
+/* What the layer above is told. */
+struct gw_http_events {
+    /* A head is read; its views are good during the call. Answer it, hold it, read its body, or
+     * detach. */
+    void (*request)(struct gw_http *h, const struct http_head *head);
+    /* The body asked for by gw_http_read_body() is complete in h->body … */
+    void (*body)(struct gw_http *h);
+    /* … or was refused with this status; answer it. */
+    void (*body_refused)(struct gw_http *h, int status);
+    /* The connection ended while h->owner was set: a request it owned will not be answered. */
+    void (*lost)(void *owner, struct gw_http *h);
 };
 
 struct gw_reply {
@@ -53,8 +66,8 @@ struct gw_reply {
 void gw_http_accept(struct gateway *gw, int fd, const struct sockaddr *peer, int peer_len);
 /* Answers the current request. */
 void gw_http_reply(struct gw_http *h, const struct gw_reply *r);
-/* Goes on to read a body (the head's framing), which ends in gw_engine_body(). */
-void gw_http_read_body(struct gw_http *h, const struct http_head *head);
+/* Goes on to read a body (the head's framing) of at most max bytes. */
+void gw_http_read_body(struct gw_http *h, const struct http_head *head, size_t max);
 /* The request will be answered later. */
 void gw_http_hold(struct gw_http *h);
 /* Gives the descriptor away; nothing may follow but the end of this object. */

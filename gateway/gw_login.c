@@ -18,9 +18,7 @@
 #include "proto/json_scan.h"
 /* Gateway */
 #include "gw_auth.h"
-#include "gw_events.h"
 #include "gw_login.h"
-#include "gw_sio.h"
 
 #define MAX_LEFT_S (INT64_C(1) << 40)
 #define MAX_SLEEP_MS (3600 * 1000) /* the wall clock is looked at again at least this often */
@@ -31,6 +29,47 @@ static bool mode_is(const struct gw_conn *c, const char *mode)
 }
 
 /* ---- what the client hears */
+
+static void send_packet(struct gw_conn *c, enum sio_type type, struct str_view nsp,
+                        struct str_view json)
+{
+    struct buf head;
+    buf_init(&head, nsp.n + 64);
+    bool fits = sio_packet_encode_head(&head, type, 0, nsp, NULL);
+    assert(fits);
+    (void)fits;
+    struct eio_msg *m = eio_msg_new(buf_view(&head), json, NULL, 0);
+    gw_conn_send(c, m);
+    eio_msg_rele(m);
+    buf_fini(&head);
+}
+
+void gw_login_refuse(struct gw_conn *c, struct str_view nsp, const char *message,
+                     struct str_view data)
+{
+    struct buf json;
+    c->gw->count.connect_refusals++;
+    buf_init(&json, 1024);
+    bool fits = buf_add_sv(&json, SV("{\"message\":")) &&
+                json_string_encode(&json, sv_of(message)) &&
+                (!data.n || (buf_add_sv(&json, SV(",\"data\":")) && buf_add_sv(&json, data))) &&
+                buf_add_char(&json, '}');
+    assert(fits);
+    (void)fits;
+    send_packet(c, SIO_CONNECT_ERROR, nsp, buf_view(&json));
+    buf_fini(&json);
+}
+
+static void say_connected(struct gw_socket *s)
+{
+    struct gw_conn *c = s->conn;
+    char json[ID_LEN + 16] = "{\"sid\":\"";
+    memcpy(json + 8, s->id, ID_LEN);
+    memcpy(json + 8 + ID_LEN, "\"}", 2);
+    gw_socket_send(s, SIO_CONNECT, NULL, sv_make(json, 8 + ID_LEN + 2), NULL, 0);
+    c->joined_once = true;
+    wheel_drop(loop_wheel(c->gw->loop), &c->connect_timer);
+}
 
 static bool put_error(struct buf *b, const struct gw_auth_error *why)
 {
@@ -43,7 +82,8 @@ static void refuse_connect(struct gw_conn *c, struct gw_nsp *nsp, const struct g
     struct buf data;
     buf_init(&data, 512);
     c->gw->count.auth_refusals++;
-    if (put_error(&data, why)) gw_sio_refuse(c, nsp->view, "Authentication error", buf_view(&data));
+    if (put_error(&data, why))
+        gw_login_refuse(c, nsp->view, "Authentication error", buf_view(&data));
     buf_fini(&data);
 }
 
@@ -207,7 +247,7 @@ void gw_login_connect(struct gw_conn *c, struct gw_nsp *nsp, struct str_view aut
         return;
     }
     struct gw_socket *s = gw_socket_new(c, nsp);
-    gw_sio_accept(s);
+    say_connected(s);
     if (open || o == GOOD)
         admit(s, id, auth);
     else
@@ -239,13 +279,13 @@ static void accept_token(struct gw_socket *s, const struct gw_event *e, struct g
 {
     bool first = s->state == GW_SOCKET_PENDING;
     if (first) {
-        gw_events_ack_ok(s, e);
+        gw_acks_send_ok(s, e);
         gw_socket_emit(s, SV("[\"authenticated\"]"), NULL, 0);
         admit(s, id, SV("{}"));
     } else {
         gw_socket_renew(s, id);
         arm(s);
-        gw_events_ack_ok(s, e);
+        gw_acks_send_ok(s, e);
         gw_socket_emit(s, SV("[\"authenticated\"]"), NULL, 0);
     }
 }
@@ -267,7 +307,7 @@ void gw_login_authenticate(struct gw_socket *s, const struct gw_event *e)
         accept_token(s, e, id);
     } else {
         s->conn->gw->count.auth_refusals++;
-        gw_events_ack_error(s, e, why.code, why.message);
+        gw_acks_send_error(s, e, why.code, why.message);
         if (s->state == GW_SOCKET_PENDING)
             throw_out(s, &why, REASON_AUTH_REFUSED);
         else
@@ -279,5 +319,5 @@ void gw_login_authenticate(struct gw_socket *s, const struct gw_event *e)
 void gw_login_refuse_event(struct gw_socket *s, const struct gw_event *e)
 {
     s->conn->gw->count.events_refused++;
-    gw_events_ack_error(s, e, GW_AUTH_REQUIRED, "authenticate first");
+    gw_acks_send_error(s, e, GW_AUTH_REQUIRED, "authenticate first");
 }

@@ -9,6 +9,9 @@
 /* A CONNECT packet for a namespace that exists. Makes a socket (READY, or PENDING in the event way)
  * or refuses. auth: JSON object. */
 void gw_login_connect(struct gw_conn *c, struct gw_nsp *nsp, struct str_view auth);
+/* CONNECT_ERROR for a namespace: message, and data (a JSON value) unless empty. */
+void gw_login_refuse(struct gw_conn *c, struct str_view nsp, const char *message,
+                     struct str_view data);
 /* The event `authenticate`: a first token, or a refresh in-band. */
 void gw_login_authenticate(struct gw_socket *s, const struct gw_event *e);
 /* Any other event of a PENDING socket. */

@@ -226,7 +226,8 @@ void gw_lws_loop_tick(struct lws_context *cx)
     lws_sul_schedule(cx, 0, &self.probe, on_probe, 3600 * LWS_US_PER_SEC);
     lws_dll2_owner_t *owner = self.probe.list.owner;
     __lws_sul_service_ripe(owner, 1, lws_now_usecs());
-    lws_sul_schedule(cx, 0, &self.probe, NULL, LWS_SET_TIMER_USEC_CANCEL);
+    /* 4.3 insists on a callback to cancel, too. */
+    lws_sul_schedule(cx, 0, &self.probe, on_probe, LWS_SET_TIMER_USEC_CANCEL);
 }
 
 void gw_lws_loop_fini(void)

@@ -14,6 +14,7 @@
 /* Gateway */
 #include "gw_auth.h"
 #include "gw_conn.h"
+#include "gw_engine.h"
 #include "gw_events.h"
 #include "gw_fanout.h"
 #include "gw_http.h"
@@ -116,6 +117,7 @@ struct gateway *gw_server_new(const struct cfg *cfg, struct loop *loop,
     gw->cfg = cfg;
     gw->loop = loop;
     gw->auth = auth;
+    gw->http_events = &gw_engine_events;
     gw->handler = handler;
     gw->upper = upper ? upper : &gw_sio_upper;
     id_random(gw->node, ID_NODE_LEN);

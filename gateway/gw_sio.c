@@ -16,51 +16,6 @@
 #include "gw_sio.h"
 #include "gw_socket.h"
 
-/* ---- out */
-
-static void send_packet(struct gw_conn *c, enum sio_type type, struct str_view nsp,
-                        struct str_view json)
-{
-    struct buf head;
-    buf_init(&head, nsp.n + 64);
-    bool fits = sio_packet_encode_head(&head, type, 0, nsp, NULL);
-    assert(fits);
-    (void)fits;
-    struct eio_msg *m = eio_msg_new(buf_view(&head), json, NULL, 0);
-    gw_conn_send(c, m);
-    eio_msg_rele(m);
-    buf_fini(&head);
-}
-
-void gw_sio_refuse(struct gw_conn *c, struct str_view nsp, const char *message,
-                   struct str_view data)
-{
-    struct buf json;
-    c->gw->count.connect_refusals++;
-    buf_init(&json, 1024);
-    bool fits = buf_add_sv(&json, SV("{\"message\":")) &&
-                json_string_encode(&json, sv_of(message)) &&
-                (!data.n || (buf_add_sv(&json, SV(",\"data\":")) && buf_add_sv(&json, data))) &&
-                buf_add_char(&json, '}');
-    assert(fits);
-    (void)fits;
-    send_packet(c, SIO_CONNECT_ERROR, nsp, buf_view(&json));
-    buf_fini(&json);
-}
-
-void gw_sio_accept(struct gw_socket *s)
-{
-    struct gw_conn *c = s->conn;
-    char json[ID_LEN + 16] = "{\"sid\":\"";
-    memcpy(json + 8, s->id, ID_LEN);
-    memcpy(json + 8 + ID_LEN, "\"}", 2);
-    gw_socket_send(s, SIO_CONNECT, NULL, sv_make(json, 8 + ID_LEN + 2), NULL, 0);
-    c->joined_once = true;
-    wheel_drop(loop_wheel(c->gw->loop), &c->connect_timer);
-}
-
-/* ---- in */
-
 static void violation(struct gw_conn *c)
 {
     c->gw->count.packets_bad++;
@@ -77,12 +32,12 @@ static void on_connect(struct gw_conn *c, const struct sio_packet *p)
         return;
     }
     if (n >= c->gw->cfg->socketio_max_namespaces) {
-        gw_sio_refuse(c, p->nsp, "Too many namespaces", SV(""));
+        gw_login_refuse(c, p->nsp, "Too many namespaces", SV(""));
         return;
     }
     struct gw_nsp *nsp = gw_nsp_get(c->gw, p->nsp);
     if (!nsp) {
-        gw_sio_refuse(c, p->nsp, "Invalid namespace", SV(""));
+        gw_login_refuse(c, p->nsp, "Invalid namespace", SV(""));
         return;
     }
     gw_nsp_hold(nsp);

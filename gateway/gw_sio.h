@@ -7,11 +7,4 @@
 
 extern const struct gw_upper gw_sio_upper;
 
-/* CONNECT_ERROR for a namespace: message, and data (a JSON value) unless empty. */
-void gw_sio_refuse(struct gw_conn *c, struct str_view nsp, const char *message,
-                   struct str_view data);
-/* CONNECT, the answer that makes the client's socket usable. */
-struct gw_socket;
-void gw_sio_accept(struct gw_socket *s);
-
 #endif

@@ -55,6 +55,11 @@ void gw_socket_reap(struct gateway *gw);
 /* An ACK packet came from the client. */
 void gw_acks_answer(struct gw_socket *s, uint64_t id, struct str_view args,
                     const struct str_view *attachments, unsigned n);
+/* Answers, if the client asked for one: {"status":"ok"}, or
+ * {"status":"error","code":…,"message":…}. */
+void gw_acks_send_ok(struct gw_socket *s, const struct gw_event *e);
+void gw_acks_send_error(struct gw_socket *s, const struct gw_event *e, const char *code,
+                        const char *message);
 /* Fails all that are outstanding. */
 void gw_acks_fail_all(struct gw_socket *s);
 

@@ -1,6 +1,7 @@
 /* CPU time comes from schedstat, thread by thread: it counts nanoseconds, where /proc/PID/stat
  * counts ticks of 10 ms. A thread that ends takes its time with it; no server here ends any.
- * Resident memory comes from smaps_rollup, because statm lags by some hundred KiB on new kernels. */
+ * Resident memory comes from smaps_rollup, because statm lags by some hundred KiB on new kernels.
+ */
 /* System */
 #include <dirent.h>
 #include <inttypes.h>

@@ -1,9 +1,9 @@
 /* A client goes through its states in order, each step an answer of the server; only client_dies()
  * leads to SWARM_DEAD, from anywhere.
  *
- * Clients mask with the key 0: legal, the payload stays as it is, and the generator's own work stays
- * small beside the server's. Handshake answers are not verified (Sec-WebSocket-Accept): conformance
- * has its own tests. */
+ * Clients mask with the key 0: legal, the payload stays as it is, and the generator's own work
+ * stays small beside the server's. Handshake answers are not verified (Sec-WebSocket-Accept):
+ * conformance has its own tests. */
 /* System */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -257,7 +257,8 @@ void swarm_publish(struct swarm *s, int client, uint64_t stamp_us, size_t size)
     static const char filler[] = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
     struct buf text;
     buf_init(&text, REST_MAX);
-    bool fits = buf_addf(&text, "42[\"message\",{\"t\":%llu,\"p\":\"", (unsigned long long)stamp_us);
+    bool fits =
+        buf_addf(&text, "42[\"message\",{\"t\":%llu,\"p\":\"", (unsigned long long)stamp_us);
     for (size_t left = size, k; fits && left > 0; left -= k) {
         k = left < sizeof filler - 1 ? left : sizeof filler - 1;
         fits = buf_add(&text, filler, k);
