@@ -5,7 +5,7 @@ CTEST_FLAGS ?= --output-on-failure
 # $(call build,preset,folder)
 build = { [ -f $(2)/build.ninja ] || cmake --preset $(1); } && cmake --build --preset $(1)
 
-.PHONY: help run test lint format fuzz clean
+.PHONY: help run test bench lint format fuzz clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 10
@@ -20,6 +20,11 @@ test: ## build with sanitizers and run every test (CTEST_FLAGS="-R name" for som
 	@$(call build,asan,build/asan)
 	@$(call build,release,build)
 	@ctest --test-dir build/asan $(CTEST_FLAGS)
+
+bench: ## measure Peal beside Node's Socket.IO and write docs/performance.md (quiet machine, 4 minutes)
+	@deploy/setup run bench
+	@$(call build,release,build)
+	@tests/bench/run
 
 lint: ## check includes, banned functions, layout and the generated document
 	@status=0; for rule in tests/lint/*.sh; do \

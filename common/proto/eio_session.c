@@ -2,8 +2,8 @@
  *
  * - Deadlines follow the plan, not the firing: the pong is due ping_timeout after the ping was due.
  * So a session is gone exactly ping_interval + ping_timeout after its last pong, however coarse the
- *   timers are. Only when we ourselves were held up (LATE_MS) does the pong's time start anew: our
- * pause is not the client's fault.
+ *   timers are. Only when we ourselves were held up (LATE_MS, or a quarter of the pong's time)
+ * does the pong's time start anew: our pause is not the client's fault.
  * - "closed" is the last thing said; nothing is sent behind it.
  * - The reference clears a running pong deadline at an upgrade and may then never ping again; here
  *   the deadline is set anew. */
@@ -188,13 +188,12 @@ static void on_heartbeat(struct eio_session *s, uint64_t now)
         finish_telling(s, EIO_CLOSE, REASON_PING_TIMEOUT);
         return;
     }
-    bool held_up = now - s->heartbeat_at > LATE_MS;
+    uint64_t late = now - s->heartbeat_at;
+    bool held_up = late > LATE_MS || late > s->set->ping_timeout / 4;
     s->heartbeat_at = (held_up ? now : s->heartbeat_at) + s->set->ping_timeout;
     s->awaits_pong = true;
     s->pong_extended = false;
     s->ops->send(s, EIO_PING);
-    /* Only a caller that asks after both moments have passed gets here twice. */
-    if (now >= s->heartbeat_at) on_heartbeat(s, now);
 }
 
 void eio_session_tick(struct eio_session *s, uint64_t now)
