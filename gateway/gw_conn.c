@@ -3,9 +3,6 @@
  * - Nothing is written outside gw_conn_phase(): what a turn queued for a connection leaves in one
  * write at its end. Two exceptions answer on a WebSocket that is not the session's transport yet:
  * the probe's pong and its close.
- * - Connections that got the same messages in a turn share one gathered buffer (gather()): the key
- * is the list of message pointers, the memory is the gateway's and lives for the phase. With 8
- * broadcasts in flight this makes a delivery one memcmp and one send.
  * - Closing is said once (on_closed): the upper layer is told and the sid is forgotten at once; the
  * transport is shut and the memory freed in the phase. A walk over sockets (fan-out) may not close,
  * it dooms. */
@@ -19,6 +16,7 @@
 /* Gateway */
 #include "gw_auth.h"
 #include "gw_conn.h"
+#include "gw_flush.h"
 #include "gw_http.h"
 #include "gw_poll.h"
 
@@ -36,58 +34,22 @@ static void mark_dirty(struct gw_conn *c)
     c->gw->dirty_conns = c;
 }
 
-static struct eio_msg *queue_at(const struct gw_conn *c, uint32_t i)
-{
-    return c->queue[c->queue_first + i];
-}
-
-static void queue_push(struct gw_conn *c, struct eio_msg *m)
-{
-    if (c->queue_first + c->queue_n == c->queue_cap) {
-        if (c->queue_first >
-            c->queue_n) { /* more gone than waiting: move down instead of growing */
-            memmove(c->queue, c->queue + c->queue_first, c->queue_n * sizeof(*c->queue));
-            c->queue_first = 0;
-        } else {
-            c->queue_cap = c->queue_cap ? c->queue_cap * 2 : 4;
-            c->queue = x_realloc(c->queue, c->queue_cap * sizeof(*c->queue));
-        }
-    }
-    c->queue[c->queue_first + c->queue_n++] = eio_msg_hold(m);
-    c->queue_bytes += eio_msg_size(m);
-}
-
-static void queue_pop(struct gw_conn *c, uint32_t n)
-{
-    for (uint32_t i = 0; i < n; i++) {
-        struct eio_msg *m = queue_at(c, i);
-        c->queue_bytes -= eio_msg_size(m);
-        eio_msg_rele(m);
-    }
-    c->queue_first += n;
-    c->queue_n -= n;
-    if (c->queue_n) return;
-    x_free(c->queue);
-    c->queue = NULL;
-    c->queue_first = c->queue_cap = 0;
-}
-
 void gw_conn_send(struct gw_conn *c, struct eio_msg *m)
 {
     if (c->is_dead || c->doom || c->eio.state != EIO_STATE_OPEN) return;
     size_t max = (size_t)c->gw->cfg->queue_max_bytes;
-    if (c->queue_n && c->queue_bytes + eio_msg_size(m) > max) {
+    if (c->queue.n && c->queue.bytes + eio_msg_size(m) > max) {
         gw_conn_doom(c, REASON_SLOW_BYTES);
         return;
     }
-    if (!c->queue_n) c->progress_at = loop_now(c->gw->loop);
-    queue_push(c, m);
+    if (!c->queue.n) c->progress_at = loop_now(c->gw->loop);
+    gw_queue_push(&c->queue, m);
     mark_dirty(c);
 }
 
 bool gw_conn_is_ready(const struct gw_conn *c)
 {
-    if (c->queue_n && !c->is_dirty) return false; /* stuck from an earlier turn */
+    if (c->queue.n && !c->is_dirty) return false; /* stuck from an earlier turn */
     return c->eio.transport == EIO_WEBSOCKET ? c->ws && gw_ws_is_writable(c->ws) : c->get != NULL;
 }
 
@@ -109,7 +71,7 @@ static void on_send(struct eio_session *s, enum eio_type type)
 {
     struct gw_conn *c = conn_of(s);
     struct eio_msg *m = eio_msg_new_control(type, SV(""));
-    queue_push(c, m);
+    gw_queue_push(&c->queue, m);
     eio_msg_rele(m);
     mark_dirty(c);
 }
@@ -138,7 +100,7 @@ static void on_upgraded(struct eio_session *s)
     c->gw->count.upgrades++;
     /* A well-behaved client has no poll open now; if there is one, it is released empty-handed. */
     if (c->get) gw_poll_release(c, EIO_NOOP);
-    if (c->queue_n) mark_dirty(c);
+    if (c->queue.n) mark_dirty(c);
 }
 
 static void on_message(struct eio_session *s, bool binary, struct str_view data)
@@ -286,14 +248,14 @@ struct gw_conn *gw_conn_find(struct gateway *gw, struct str_view sid)
 
 void gw_conn_poll(struct gw_conn *c, struct gw_http *http)
 {
-    if (!eio_session_poll_begin(&c->eio, c->queue_n == 0)) {
+    if (!eio_session_poll_begin(&c->eio, c->queue.n == 0)) {
         gw_poll_refuse(http, 400);
         return;
     }
     c->get = http;
     http->owner = c;
     gw_http_hold(http);
-    if (c->queue_n) mark_dirty(c);
+    if (c->queue.n) mark_dirty(c);
     arm(c);
 }
 
@@ -383,7 +345,7 @@ static void on_ws_writable(void *owner, struct gw_ws *ws)
     struct gw_conn *c = owner;
     if (ws != c->ws) return;
     c->progress_at = loop_now(c->gw->loop);
-    if (c->queue_n) mark_dirty(c);
+    if (c->queue.n) mark_dirty(c);
 }
 
 static void on_ws_closed(void *owner, struct gw_ws *ws, enum close_reason reason)
@@ -403,73 +365,12 @@ const struct gw_ws_events gw_conn_ws_events = {on_ws_opened, on_ws_message, on_w
 
 /* ---- the turn's end */
 
-/* One gathered write, shared by all connections whose next messages are the same. */
-static struct {
-    struct eio_msg *key[GATHER_MAX];
-    uint32_t n;
-    struct buf bytes;
-} shared;
-
-static struct str_view form_of(const struct gw_conn *c, struct eio_msg *m)
-{
-    return c->ws_b64 ? eio_msg_ws_b64(m) : eio_msg_ws(m);
-}
-
-/* How many of the next messages fit into one write; at least one. */
-static uint32_t run_length(const struct gw_conn *c)
-{
-    size_t bytes = 0;
-    uint32_t n = 0;
-    while (n < c->queue_n && n < GATHER_MAX) {
-        bytes += form_of(c, queue_at(c, n)).n;
-        if (n && bytes > WRITE_CHUNK) break;
-        n++;
-    }
-    return n;
-}
-
-static struct str_view gather(const struct gw_conn *c, uint32_t n)
-{
-    struct eio_msg *const *next = c->queue + c->queue_first;
-    if (n == 1) return form_of(c, next[0]);
-    if (!c->ws_b64 && n == shared.n && memcmp(shared.key, next, n * sizeof(*next)) == 0)
-        return buf_view(&shared.bytes);
-    buf_clear(&shared.bytes);
-    shared.bytes.max = WRITE_CHUNK;
-    for (uint32_t i = 0; i < n; i++) {
-        bool fits = buf_add_sv(&shared.bytes, form_of(c, next[i]));
-        assert(fits); /* run_length() has seen to it */
-        (void)fits;
-    }
-    memcpy(shared.key, next, n * sizeof(*next));
-    shared.n = c->ws_b64 ? 0 : n;
-    return buf_view(&shared.bytes);
-}
-
-static void flush_ws(struct gw_conn *c)
-{
-    while (c->queue_n && c->ws && gw_ws_is_writable(c->ws)) {
-        uint32_t n = c->front_done ? 1 : run_length(c);
-        struct str_view bytes = sv_skip(gather(c, n), c->front_done);
-        bool cut = bytes.n > WRITE_CHUNK; /* one large message leaves in pieces */
-        if (cut) bytes.n = WRITE_CHUNK;
-        if (!gw_ws_write(c->ws, bytes)) return; /* broken: the close event follows */
-        c->progress_at = loop_now(c->gw->loop);
-        if (cut) {
-            c->front_done += WRITE_CHUNK;
-        } else {
-            c->front_done = 0;
-            queue_pop(c, n);
-        }
-    }
-}
-
 static void flush_conn(struct gw_conn *c)
 {
     if (c->is_corked) return;
     if (c->eio.transport == EIO_WEBSOCKET) {
-        flush_ws(c);
-    } else if (c->get && c->queue_n) {
+        gw_flush_ws(c);
+    } else if (c->get && c->queue.n) {
         gw_poll_answer(c);
     }
 }
@@ -478,14 +379,8 @@ void gw_conn_polled(struct gw_conn *c)
 {
     c->get = NULL;
     c->progress_at = loop_now(c->gw->loop);
-    queue_pop(c, c->queue_n);
+    gw_queue_pop(&c->queue, c->queue.n);
     eio_session_poll_answered(&c->eio);
-}
-
-struct eio_msg *const *gw_conn_queue(const struct gw_conn *c, uint32_t *n)
-{
-    *n = c->queue_n;
-    return c->queue + c->queue_first;
 }
 
 static void release(struct gw_conn *c)
@@ -498,7 +393,7 @@ static void release(struct gw_conn *c)
         gw_ws_close(c->ws,
                     c->reason == REASON_SHUTDOWN ? GW_WS_CLOSE_GOING_AWAY : GW_WS_CLOSE_NONE);
     if (c->probe) gw_ws_close(c->probe, GW_WS_CLOSE_NONE);
-    queue_pop(c, c->queue_n);
+    gw_queue_pop(&c->queue, c->queue.n);
     assert(!c->sockets && !c->assembler && !wheel_is_set(&c->connect_timer));
     gw_identity_rele(c->identity);
     if (c->token) x_free_secret(c->token, strlen(c->token));
@@ -507,7 +402,6 @@ static void release(struct gw_conn *c)
 
 bool gw_conn_phase(struct gateway *gw)
 {
-    shared.n = 0;
     while (gw->dirty_conns) {
         struct gw_conn *c = gw->dirty_conns;
         gw->dirty_conns = c->dirty_next;
@@ -525,14 +419,14 @@ bool gw_conn_phase(struct gateway *gw)
         assert(!c->is_dirty); /* the loop above has taken it off */
         release(c);
     }
-    if (shared.bytes.cap > WRITE_CHUNK / 4) buf_fini(&shared.bytes);
+    gw_flush_end();
     return gw->dirty_conns || gw->dead_conns;
 }
 
 void gw_conn_cork(struct gw_conn *c, bool on)
 {
     c->is_corked = on;
-    if (!on && c->queue_n) mark_dirty(c);
+    if (!on && c->queue.n) mark_dirty(c);
 }
 
 void gw_conn_close(struct gw_conn *c, enum close_reason reason)
@@ -555,7 +449,7 @@ const char *gw_conn_transport(const struct gw_conn *c)
 
 static bool is_stuck(const struct gw_conn *c)
 {
-    return c->queue_n || (c->ws && !gw_ws_is_writable(c->ws));
+    return c->queue.n || (c->ws && !gw_ws_is_writable(c->ws));
 }
 
 void gw_conn_sweep(struct gateway *gw)
@@ -578,10 +472,4 @@ void gw_conn_stop(struct gateway *gw)
     {
         gw_conn_doom(c, REASON_SHUTDOWN);
     }
-}
-
-void gw_conn_fini(void)
-{
-    buf_fini(&shared.bytes);
-    shared.n = 0;
 }

@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 /* Gateway */
 #include "gw_hash.h"
+#include "gw_queue.h"
 
 #include "gw.h"
 #include "gw_ws.h"
@@ -30,11 +31,9 @@ struct gw_conn {
     struct gw_ws *ws, *probe;   /* current and upgrading WebSocket */
     struct gw_http *get, *post; /* held poll; POST whose body is being read */
 
-    struct eio_msg **queue; /* what waits, oldest first; NULL when empty */
-    uint32_t queue_first, queue_n, queue_cap;
-    size_t queue_bytes;
-    size_t front_done;    /* bytes of the oldest message that have left (WebSocket) */
-    uint64_t progress_at; /* when the client last took something, or had nothing waiting */
+    struct gw_queue queue; /* what waits for the client */
+    size_t front_done;     /* bytes of the oldest message that have left (WebSocket) */
+    uint64_t progress_at;  /* when the client last took something, or had nothing waiting */
 
     struct gw_conn *dirty_next, *dead_next;
     bool is_dirty, is_dead, is_corked, handshake_answered;
@@ -92,9 +91,7 @@ const char *gw_conn_transport(const struct gw_conn *c);
 /* Text of the peer's address; at least INET6_ADDRSTRLEN bytes. */
 void gw_conn_addr(const struct gw_conn *c, char *out, size_t size);
 
-/* For gw_poll.c: the queue as it is (lends), and that the held poll has been answered with all of
- * it. */
-struct eio_msg *const *gw_conn_queue(const struct gw_conn *c, uint32_t *n);
+/* For gw_poll.c: the held poll has been answered with all that was queued. */
 void gw_conn_polled(struct gw_conn *c);
 
 /* Turn-end: write what was queued, end what was closed. */
@@ -103,9 +100,6 @@ bool gw_conn_phase(struct gateway *gw);
 void gw_conn_sweep(struct gateway *gw);
 /* Closes all, at shutdown. */
 void gw_conn_stop(struct gateway *gw);
-
-/* Frees what connections share. */
-void gw_conn_fini(void);
 
 extern const struct gw_ws_events gw_conn_ws_events;
 

@@ -65,19 +65,19 @@ static void send_payload(struct gw_conn *c, struct str_view body)
 
 void gw_poll_answer(struct gw_conn *c)
 {
-    uint32_t n;
-    struct eio_msg *const *queue = gw_conn_queue(c, &n);
+    const struct gw_queue *q = &c->queue;
+    uint32_t n = q->n;
     if (n == 1) {
-        send_payload(c, eio_msg_poll(queue[0]));
+        send_payload(c, eio_msg_poll(gw_queue_at(q, 0)));
     } else {
         size_t size = n;
         for (uint32_t i = 0; i < n; i++)
-            size += eio_msg_poll(queue[i]).n;
+            size += eio_msg_poll(gw_queue_at(q, i)).n;
         struct buf body;
         buf_init(&body, size);
         for (uint32_t i = 0; i < n; i++) {
             bool fits = (i == 0 || buf_add_char(&body, EIO_SEPARATOR)) &&
-                        buf_add_sv(&body, eio_msg_poll(queue[i]));
+                        buf_add_sv(&body, eio_msg_poll(gw_queue_at(q, i)));
             assert(fits);
             (void)fits;
         }

@@ -17,6 +17,7 @@
 #include "gw_engine.h"
 #include "gw_events.h"
 #include "gw_fanout.h"
+#include "gw_flush.h"
 #include "gw_http.h"
 #include "gw_listener.h"
 #include "gw_server.h"
@@ -187,7 +188,7 @@ void gw_server_free(struct gateway *gw)
     gw_socket_reap(gw);
     gw_routes_free(gw->routes);
     gw_auth_free(gw->auth);
-    gw_conn_fini();
+    gw_flush_fini();
     x_free(gw);
 }
 
