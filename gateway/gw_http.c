@@ -74,14 +74,6 @@ void gw_http_abort(struct gw_http *h)
     die(h);
 }
 
-static void on_timer(struct wheel_entry *e)
-{
-    struct gw_http *h = (struct gw_http *)((char *)e - offsetof(struct gw_http, timer));
-    if (h->state != GW_HTTP_LINGER && (h->in.n || h->out.n || h->state == GW_HTTP_BODY))
-        h->gw->count.http_timeouts++;
-    die(h);
-}
-
 /* ---- answers */
 
 static const char *status_text(int status)
@@ -152,6 +144,22 @@ static void refuse(struct gw_http *h, int status, const char *why)
                                         .type = SV("text/plain; charset=utf-8"),
                                         .body = sv_make(text, (size_t)n),
                                         .close = true});
+}
+
+static void on_timer(struct wheel_entry *e)
+{
+    struct gw_http *h = (struct gw_http *)((char *)e - offsetof(struct gw_http, timer));
+    bool in_request = (h->state == GW_HTTP_HEAD && h->in.n) || h->state == GW_HTTP_BODY;
+    void *owner = h->owner;
+    if (!in_request || h->out.n) { /* idle, lingering, or the peer takes nothing */
+        if (h->out.n) h->gw->count.http_timeouts++;
+        die(h);
+        return;
+    }
+    h->gw->count.http_timeouts++;
+    h->owner = NULL;
+    if (owner) h->gw->http_events->lost(owner, h);
+    refuse(h, 408, "the request took too long");
 }
 
 /* ---- requests */

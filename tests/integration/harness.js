@@ -30,7 +30,7 @@ const PROGRAMS = {
 const CLIENT_DIST = path.join(__dirname, 'node_modules/socket.io-client/dist');
 const CLIENTS = { '4.x': require('socket.io-client').io, '3.x': require('socket.io-client-3').io };
 const SECRET = 'integration-secret-0123456789abcdef';
-const LIMIT = 10000;
+const LIMIT = 5000;
 
 const program = (name) => path.join(BUILD, PROGRAMS[name]);
 
@@ -187,7 +187,7 @@ const settingsArgs = (settings) =>
 async function gateway(t, settings = {}, { name = 'gateway', env, command = [] } = {}) {
   const all = {
     'gateway.port': 0, 'gateway.host': '127.0.0.1', 'auth.secret': SECRET,
-    'gateway.shutdown_timeout': 1000, ...settings,
+    'gateway.shutdown_timeout': 500, ...settings,
   };
   for (const key of Object.keys(all)) if (all[key] === null) delete all[key];
   const gw = new Program(name, [...command, ...settingsArgs(all)], env);
