@@ -67,6 +67,7 @@ struct gateway {
     struct gw_http *dirty_https;
     struct gw_http *dead_https;
 
+    bool bus_waits;    /* something was published behind the bus's phase of this turn */
     uint64_t fan_mark; /* number of the current fan-out; see gw_fanout.c */
     bool stopping;
     struct gw_socket *gone_sockets; /* freed at the turn's end */

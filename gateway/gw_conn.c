@@ -34,6 +34,14 @@ static void mark_dirty(struct gw_conn *c)
     c->gw->dirty_conns = c;
 }
 
+/* Waiting begins with the first message that waits: a sweep that comes late finds a fresh time. */
+static void push(struct gw_conn *c, struct eio_msg *m)
+{
+    if (!c->queue.n) c->progress_at = loop_now(c->gw->loop);
+    gw_queue_push(&c->queue, m);
+    mark_dirty(c);
+}
+
 void gw_conn_send(struct gw_conn *c, struct eio_msg *m)
 {
     if (c->is_dead || c->doom || c->eio.state != EIO_STATE_OPEN) return;
@@ -42,9 +50,7 @@ void gw_conn_send(struct gw_conn *c, struct eio_msg *m)
         gw_conn_doom(c, REASON_SLOW_BYTES);
         return;
     }
-    if (!c->queue.n) c->progress_at = loop_now(c->gw->loop);
-    gw_queue_push(&c->queue, m);
-    mark_dirty(c);
+    push(c, m);
 }
 
 bool gw_conn_is_ready(const struct gw_conn *c)
@@ -71,9 +77,8 @@ static void on_send(struct eio_session *s, enum eio_type type)
 {
     struct gw_conn *c = conn_of(s);
     struct eio_msg *m = eio_msg_new_control(type, SV(""));
-    gw_queue_push(&c->queue, m);
+    push(c, m);
     eio_msg_rele(m);
-    mark_dirty(c);
 }
 
 static void on_probe_pong(struct eio_session *s)

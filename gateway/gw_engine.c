@@ -48,6 +48,13 @@ static void refuse(struct gw_http *h, const struct question *q, enum refusal cod
                                         .body = sv_make(body, (size_t)n)});
 }
 
+/* A polling session outlives its TCP connections, so these do not bound the sessions. */
+static void refuse_full(struct gw_http *h)
+{
+    h->gw->count.handshake_refusals++;
+    gw_http_reply(h, &(struct gw_reply){.status = 503, .close = true});
+}
+
 /* A short query value; false if absent, too long or badly encoded (then *fits tells). */
 static bool short_value(struct str_view query, struct str_view key, char *out, size_t size,
                         bool *fits)
@@ -57,6 +64,11 @@ static bool short_value(struct str_view query, struct str_view key, char *out, s
     buf_init(&b, size - 1);
     bool there = http_query_get(query, key, &b, &bad);
     size_t n = there ? b.n : 0;
+    /* No value of ours holds a NUL; cut there, "%00" would look like an absent one. */
+    if (n && memchr(b.p, '\0', n)) {
+        bad = true;
+        n = 0;
+    }
     if (n) memcpy(out, b.p, n);
     out[n] = '\0';
     if (fits) *fits = !bad;
@@ -115,7 +127,10 @@ static void upgrade_headers(struct gw_http *h, const struct http_head *head, str
 static void on_upgrade(struct gw_http *h, const struct http_head *head, const struct question *q)
 {
     struct str_view key;
-    if (strcmp(q->transport, "websocket") != 0 || !websocket_key(head, &key)) {
+    /* A body would be read as frames. Answers to earlier requests leave before the 101, which
+     * libwebsockets writes. */
+    if (strcmp(q->transport, "websocket") != 0 || !websocket_key(head, &key) || h->unread_body ||
+        !gw_http_drain(h)) {
         refuse(h, q, BAD_REQUEST);
         return;
     }
@@ -183,6 +198,8 @@ static void on_handshake(struct gw_http *h, const struct http_head *head, const 
         refuse(h, q, BAD_REQUEST);
     else if (strcmp(q->eio, "4") != 0)
         refuse(h, q, BAD_VERSION);
+    else if (h->gw->nconns >= (unsigned)h->gw->cfg->gateway_max_connections)
+        refuse_full(h);
     else
         gw_conn_new_polling(h->gw, h, gw_token_take(h->gw->cfg, head));
 }

@@ -103,6 +103,7 @@ void gw_broadcast(struct gateway *gw, struct str_view nsp, const struct gw_targe
                         .nexcept = to->nexcept,
                         .nattachments = n};
     gw->count.publishes++;
+    gw->bus_waits = true;
     gw->bus->ops->publish(gw->bus, bus_msg_new(&m), done, arg);
 }
 
@@ -223,7 +224,7 @@ static void dispatch(struct gw_socket *s, const struct gw_event *e)
         gw_login_authenticate(s, e);
     } else if (s->state == GW_SOCKET_PENDING) {
         gw_login_refuse_event(s, e);
-    } else if (h && h->event && h->event(h->ctx, s, e)) {
+    } else if (h && h->event && (h->event(h->ctx, s, e) || s->state == GW_SOCKET_GONE)) {
         return;
     } else if (gw->cfg->routes_client_rooms.n && sv_eq(e->name, SV("join"))) {
         join_or_leave(s, e, true);

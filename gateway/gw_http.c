@@ -388,6 +388,12 @@ void gw_http_accept(struct gateway *gw, int fd, const struct sockaddr *peer, int
     set_timer(h, gw->cfg->gateway_head_timeout);
 }
 
+bool gw_http_drain(struct gw_http *h)
+{
+    if (h->out.n) flush(h);
+    return h->state != GW_HTTP_DEAD && !h->out.n;
+}
+
 int gw_http_detach(struct gw_http *h)
 {
     int fd = h->fd;

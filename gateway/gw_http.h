@@ -70,6 +70,9 @@ void gw_http_reply(struct gw_http *h, const struct gw_reply *r);
 void gw_http_read_body(struct gw_http *h, const struct http_head *head, size_t max);
 /* The request will be answered later. */
 void gw_http_hold(struct gw_http *h);
+/* Writes what earlier answers left. True: nothing waits any more, the descriptor may be given away.
+ */
+bool gw_http_drain(struct gw_http *h);
 /* Gives the descriptor away; nothing may follow but the end of this object. */
 int gw_http_detach(struct gw_http *h);
 /* Ends the connection without an answer. */

@@ -33,6 +33,7 @@
 static bool phase_bus(void *arg)
 {
     struct gateway *gw = arg;
+    gw->bus_waits = false;
     return gw->bus->ops->flush(gw->bus);
 }
 
@@ -59,7 +60,8 @@ static bool phase_rest(void *arg)
     /* Idle HTTP connections stay while a polling session may need one for its last poll. */
     if (gw->stopping && !gw->nconns) gw_http_stop(gw);
     if (gw->stopping && is_empty(gw)) loop_stop(gw->loop);
-    return more || gw->dead_conns || gw->dirty_conns || gw->dead_https || gw->dirty_https;
+    return more || gw->bus_waits || gw->dead_conns || gw->dirty_conns || gw->dead_https ||
+           gw->dirty_https;
 }
 
 static void on_sweep(struct wheel_entry *e)

@@ -45,6 +45,14 @@ static void on_connect(struct gw_conn *c, const struct sio_packet *p)
     gw_nsp_rele(nsp);
 }
 
+/* A namespace must be joined in time. */
+static void await_connect(struct gw_conn *c)
+{
+    struct loop *loop = c->gw->loop;
+    wheel_set(loop_wheel(loop), &c->connect_timer,
+              loop_now(loop) + (uint64_t)c->gw->cfg->socketio_connect_timeout);
+}
+
 static void on_packet(struct gw_conn *c, const struct sio_packet *p,
                       const struct str_view *attachments)
 {
@@ -58,7 +66,11 @@ static void on_packet(struct gw_conn *c, const struct sio_packet *p,
         return;
     }
     switch (p->type) {
-    case SIO_DISCONNECT: gw_socket_end(s, REASON_CLIENT_DISCONNECT); break;
+    case SIO_DISCONNECT:
+        gw_socket_end(s, REASON_CLIENT_DISCONNECT);
+        /* Who leaves before authenticating does not keep the connection for ever. */
+        if (!c->sockets && !c->is_trusted && !c->is_dead) await_connect(c);
+        break;
     case SIO_EVENT:
     case SIO_BINARY_EVENT: gw_events_handle(s, p, attachments); break;
     case SIO_ACK:
@@ -154,10 +166,8 @@ static void on_connect_timeout(struct wheel_entry *e)
 
 static void opened(struct gw_conn *c)
 {
-    struct loop *loop = c->gw->loop;
     c->connect_timer.fire = on_connect_timeout;
-    wheel_set(loop_wheel(loop), &c->connect_timer,
-              loop_now(loop) + (uint64_t)c->gw->cfg->socketio_connect_timeout);
+    await_connect(c);
 }
 
 static void message(struct gw_conn *c, bool binary, struct str_view data)

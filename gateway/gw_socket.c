@@ -119,6 +119,7 @@ void gw_socket_end(struct gw_socket *s, enum close_reason reason)
     if (s->state == GW_SOCKET_GONE) return;
     bool was_ready = s->state == GW_SOCKET_READY;
     s->state = GW_SOCKET_GONE;
+    unlink_from_conn(s); /* first: the handler may end the connection's other sockets */
     wheel_drop(loop_wheel(gw->loop), &s->timer);
     log_socket(s, was_ready ? "disconnected" : "not authenticated", reason);
     if (was_ready && gw->handler && gw->handler->disconnect)
@@ -130,7 +131,6 @@ void gw_socket_end(struct gw_socket *s, enum close_reason reason)
         gw->nsockets--;
     }
     HASH_DEL(s->nsp->by_id, s);
-    unlink_from_conn(s);
     s->next = gw->gone_sockets;
     gw->gone_sockets = s;
 }
@@ -145,7 +145,6 @@ void gw_socket_kick(struct gw_socket *s, enum close_reason reason)
 void gw_socket_disconnect(struct gw_socket *s, bool close)
 {
     struct gw_conn *c = s->conn;
-    if (s->state == GW_SOCKET_GONE) return;
     gw_socket_kick(s, REASON_SERVER_DISCONNECT);
     /* Doomed, not closed: the caller may be in the middle of one of its packets. */
     if (close) {

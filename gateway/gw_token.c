@@ -28,6 +28,10 @@ char *gw_token_take(const struct cfg *cfg, const struct http_head *head)
         bool bad = false;
         buf_init(&b, GW_AUTH_TOKEN_MAX);
         bool there = http_query_get(head->query, SV("token"), &b, &bad);
+        if (there && b.n && memchr(b.p, '\0', b.n)) { /* kept as a C string, it would be cut */
+            there = false;
+            bad = true;
+        }
         char *found = there ? copy(buf_view(&b)) : bad ? copy(SV("malformed")) : NULL;
         if (b.p) explicit_bzero(b.p, b.n);
         buf_fini(&b);

@@ -243,12 +243,22 @@ void gw_ws_context_free(struct gw_ws_context *cx)
     x_free(cx);
 }
 
+/* The library would go on trying for five seconds, the kernel for minutes after that. */
+static void give_up_output(struct gw_ws *ws)
+{
+    int fd = lws_get_socket_fd(ws->wsi);
+    const struct linger at_once = {.l_onoff = 1};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    shutdown(fd, SHUT_RDWR);
+}
+
 bool gw_ws_context_phase(struct gw_ws_context *cx)
 {
     uint64_t now = loop_now(cx->loop);
     while (cx->closing_first && cx->closing_first->close_by <= now) {
         struct gw_ws *ws = cx->closing_first;
         closing_remove(ws);
+        if (lws_partial_buffered(ws->wsi)) give_up_output(ws);
         lws_set_timeout(ws->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_SYNC);
     }
     if (cx->count && now >= cx->tick_at) {

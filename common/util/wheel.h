@@ -2,9 +2,9 @@
  *
  * The entries are embedded in the objects that wait (no allocation, 40 bytes). Deadlines are
  * absolute milliseconds; an entry fires at the first wheel_advance() whose time is at or past its
- * deadline, never earlier. Setting and dropping is O(1); a deadline further away than one turn of
- * the wheel is looked at once a turn. It reads no clock and calls nothing from anywhere but
- * wheel_advance(). */
+ * deadline rounded up to a tick, never before the deadline. Setting and dropping is O(1); a
+ * deadline further away than one turn of the wheel is looked at once a turn. It reads no clock and
+ * calls nothing from anywhere but wheel_advance(). */
 #ifndef PEAL_UTIL_WHEEL_H
 #define PEAL_UTIL_WHEEL_H
 
@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #define WHEEL_SLOTS 4096u /* a power of two */
-#define WHEEL_TICK_MS 8u  /* a power of two; only the waking is rounded up to it */
+#define WHEEL_TICK_MS 8u  /* a power of two */
 #define WHEEL_NEVER UINT64_MAX
 
 struct wheel_entry {

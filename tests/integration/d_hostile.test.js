@@ -16,26 +16,38 @@ const lazy = (settings) => {
     let started;
     return () => (started ||= Gateway.start(settings).then((gw) => (gateways.push(gw), gw)));
 };
+const ROUTES = { 'routes.events': 'message=all,quiet=none' };
 const main = lazy({
+    ...ROUTES,
     'gateway.head_timeout': 400, 'gateway.body_timeout': 500, 'gateway.keepalive_timeout': 1000,
-    'engine.upgrade_timeout': 500, 'socketio.namespaces': '/,/n*', 'routes.events': 'message=all,quiet=none',
+    'engine.upgrade_timeout': 500, 'socketio.namespaces': '/,/n*',
     'routes.client_rooms': 'r*', 'engine.close_timeout': 1000,
 });
 const hasty = lazy({
+    ...ROUTES,
     'engine.ping_interval': 150, 'engine.ping_timeout': 150, 'socketio.connect_timeout': 400,
     'queue.max_bytes': 65536, 'queue.max_age': 600, 'engine.close_timeout': 300,
 });
-const event = lazy({ 'auth.mode': 'event', 'auth.timeout': 700 });
-const narrow = lazy({ 'gateway.max_connections': 64, 'engine.ping_interval': 500, 'engine.ping_timeout': 500 });
+const event = lazy({ ...ROUTES, 'auth.mode': 'either', 'auth.timeout': 700 });
+const narrow = lazy({ ...ROUTES, 'gateway.max_connections': 64, 'engine.ping_interval': 500, 'engine.ping_timeout': 500 });
 
 atEnd(() => { for (const gw of gateways) if (gw.child.exitCode === null) gw.child.kill('SIGKILL'); });
+
+const timers = [];
+const every = (ms, fn) => timers.push(setInterval(fn, ms));
+const quiet = () => { for (const timer of timers.splice(0)) clearInterval(timer); };
 
 function group(name, gateway, run) {
     test(name, { timeout: 300000 }, async () => {
         const gw = await gateway();
-        await run(gw);
-        await gw.good();
-        await gw.idle();
+        try {
+            await run(gw);
+            await gw.good();
+            await gw.idle();
+        } finally {
+            quiet();
+            Raw.dropAll();
+        }
     });
 }
 
@@ -45,8 +57,7 @@ async function each(rows, run) {
         try {
             await run(...rows[i]);
         } catch (e) {
-            e.message = `[${String(rows[i][0]).slice(0, 60)}] ${e.message}`;
-            throw e;
+            throw new Error(`in the row "${String(rows[i][0]).slice(0, 60)}"`, { cause: e });
         }
     });
 }
@@ -178,10 +189,10 @@ group('a WebSocket message may have max_payload bytes and no more', main, async 
         ['fragments', cut(big(MAX + 1), 50000)],
         ['many fragments', cut(big(MAX + 1000), 999)],
         ['binary', frame(Buffer.alloc(MAX + 1), { op: 2 })],
-        ['4 GiB', Buffer.concat([frame('', { length: 2 ** 32 }), Buffer.alloc(4000, 'a')])],
-        ['2^63 - 1', Buffer.concat([frame('', { length: 2n ** 63n - 1n }), Buffer.alloc(4000, 'a')])],
+        ['4 GiB', frame('a'.repeat(4000), { length: 2 ** 32 })],
+        ['2^63 - 1', frame('a'.repeat(4000), { length: 2n ** 63n - 1n })],
         ['small, then huge fragment', Buffer.concat([frame('42["', { fin: false }),
-            frame('', { op: 0, length: 2 ** 40 }), Buffer.alloc(4000, 'a')])],
+            frame('a'.repeat(4000), { op: 0, length: 2 ** 40 })])],
     ], async (name, bytes) => {
         const code = await (await joined(gw)).send(bytes).closed();
         assert.ok(code === 1009 || code === undefined, `close code ${code}`);
@@ -239,7 +250,8 @@ group('packets beyond a bound close or are refused', main, async (gw) => {
         await ask(`424["join",${room}]`, '434' + (/^"(x|user)/.test(room)
             ? refusal('forbidden_room', 'clients may not join or leave this room')
             : refusal('bad_room', 'the first argument must name a room')));
-    for (let i = 1; i < 256; i++) await ask(`425["join","r${i}"]`, '435[{"status":"ok"}]');
+    // 256 with the user's own room and the one above.
+    for (let i = 2; i < 256; i++) await ask(`425["join","r${i}"]`, '435[{"status":"ok"}]');
     await ask('425["join","r256"]', '435' + refusal('too_many_rooms', 'you are in too many rooms'));
     for (let i = 1; i < 16; i++) await ws.join(token(), `/n${i}`);
     await ask('40/n16,{}', '44/n16,{"message":"Too many namespaces"}');
@@ -288,16 +300,15 @@ group('clients that do not answer pings are closed, reading or not', hasty, asyn
 group('clients without namespace are closed after connect_timeout', hasty, async (gw) => {
     await Promise.all(Array.from({ length: 20 }, async () => {
         const ws = await Ws.session(gw);
-        const pongs = setInterval(() => ws.text('3'), 50);
+        every(50, () => ws.text('3'));
         await ws.closed();
-        clearInterval(pongs);
         assert.ok(Date.now() - ws.raw.start >= 390);
     }));
 });
 
 group('a client that never reads is closed and disturbs nobody', hasty, async (gw) => {
     const deaf = await Promise.all(Array.from({ length: 5 }, () => joined(gw)));
-    const pongs = setInterval(() => deaf.forEach((ws) => ws.text('3')), 50);
+    every(50, () => deaf.forEach((ws) => ws.text('3')));
     for (const ws of deaf) ws.raw.s.pause();
     const speaker = await joined(gw), text = `["message","${'a'.repeat(60000)}"]`;
     for (let i = 0; i < 300; i++) {
@@ -306,7 +317,7 @@ group('a client that never reads is closed and disturbs nobody', hasty, async (g
         assert.deepStrictEqual(got, [`43${i}[{"status":"ok"}]`.length, text.length + 2]);
     }
     await until(() => gw.fds() <= gw.before.fds + 1, 8000, 'the deaf are gone, the speaker is there');
-    clearInterval(pongs);
+    quiet();
     for (const ws of deaf) ws.raw.drop();
     await speaker.works();
     await speaker.bye();
@@ -316,17 +327,16 @@ group('one that asks and asks and never reads is closed by its own answers', has
     const ws = await joined(gw);
     ws.raw.s.pause();
     const asks = Buffer.concat(Array.from({ length: 500 }, (_, i) => frame(`42${i}["message","${'a'.repeat(500)}"]`)));
-    const pump = setInterval(() => { if (ws.raw.s.writableLength < 1 << 20) ws.send(asks); }, 5);
+    every(5, () => { if (ws.raw.s.writableLength < 1 << 20) ws.send(asks); });
     await until(() => gw.fds() <= gw.before.fds, 15000, 'it is gone');
-    clearInterval(pump);
+    quiet();
     ws.raw.drop();
     const pings = await joined(gw);
     pings.raw.s.pause();
-    const more = setInterval(() => {
-        if (pings.raw.s.writableLength < 1 << 20) pings.send(Buffer.concat(Array(500).fill(frame('p'.repeat(125), { op: 9 }))));
-    }, 5);
+    const burst = Buffer.concat(Array(500).fill(frame('p'.repeat(125), { op: 9 })));
+    every(5, () => { if (pings.raw.s.writableLength < 1 << 20) pings.send(burst); });
     await until(() => gw.fds() <= gw.before.fds, 15000, 'it is gone');
-    clearInterval(more);
+    quiet();
     pings.raw.drop();
 });
 
@@ -334,10 +344,10 @@ group('an HTTP client that asks and never reads is closed', hasty, async (gw) =>
     const raw = await Raw.open(gw);
     raw.s.pause();
     const asks = GET('/socket.io/?EIO=4').repeat(300);
-    const pump = setInterval(() => { if (raw.s.writableLength < 1 << 20) raw.send(asks); }, 2);
+    every(2, () => { if (raw.s.writableLength < 1 << 20) raw.send(asks); });
     await until(() => gw.fds() > gw.before.fds, 1000, 'it is there');
     await until(() => gw.fds() <= gw.before.fds, 15000, 'it is gone');
-    clearInterval(pump);
+    quiet();
     raw.drop();
 });
 
@@ -358,7 +368,7 @@ group('bytes that are no HTTP are refused', main, async (gw) => {
         ['bytes above 127 in the target', 'GET /\xff\xfe HTTP/1.1\r\nHost: h\r\n\r\n', 400],
         ['an answer', 'HTTP/1.1 200 OK\r\n\r\n', 400],
         ['a frame', frame('40'), 400],
-        ['RESP', '*1\r\n$4\r\nPING\r\n', 400],
+        ['RESP', '*1\r\n$4\r\nPING\r\n\r\n', 400],
     ], (name, bytes, status) => refused(gw, typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes, status));
     await crowd(200, 20, async (i) => {
         const raw = (await Raw.open(gw)).send(bytesOf(`junk ${i}`, 1 + (i * 37) % 3000));
@@ -460,10 +470,13 @@ group('what RFC 6455 allows works', main, async (gw) => {
     }
     ws.send(frame('unasked', { op: 10 }));
     await ws.works();
-    // Of pings that come together only the last must be answered (section 5.5.3).
+    // Of pings that come together not each must be answered (section 5.5.3).
     ws.send(Buffer.concat(Array.from({ length: 500 }, (_, i) => frame(`${i}`, { op: 9 }))));
-    for (let f = await ws.frame(); f.payload.toString() !== '499'; f = await ws.frame()) assert.strictEqual(f.op, 10);
-    await ws.works();
+    assert.strictEqual((await ws.frame()).op, 10);
+    ws.text('421["quiet"]');
+    let f = await ws.frame();
+    while (f.op === 10) f = await ws.frame();
+    assert.strictEqual(f.payload.toString(), '431[{"status":"ok"}]');
     const word = Buffer.from('421["quiet","\u20ac\ud83d\ude00"]');
     for (let at = 0; at <= word.length; at++) {
         ws.send(Buffer.concat([frame(word.subarray(0, at), { fin: false }), frame('mid', { op: 9 }),
@@ -553,7 +566,7 @@ group('what a polling session may not do ends it, and only that', main, async (g
         const p = await session();
         for (const method of ['PUT', 'DELETE', 'OPTIONS', 'HEAD', 'PATCH']) {
             const raw = await p.begin(method, '');
-            const answer = await raw.wait(() => /^HTTP\/1.1 (\d+)/.exec(raw.data), 2000, 'status');
+            const answer = await raw.wait(() => /^HTTP\/1.1 (\d+)/.exec(raw.data) || undefined, 2000, 'status');
             assert.strictEqual(answer[1], '500');
             raw.drop();
         }
@@ -813,7 +826,7 @@ group('an upgrade behind pipelined requests comes behind their answers', main, a
     raw.s.resume();
     for (let i = 0; i < 4000; i++) assert.strictEqual((await raw.reply()).status, 404, `answer ${i}`);
     const last = await raw.reply();
-    assert.ok([101, 400, 503].includes(last.status));
+    assert.ok([101, 400].includes(last.status), `${last.status}`);
     raw.drop();
 });
 
@@ -914,15 +927,12 @@ group('before authentication a client may send little', event, async (gw) => {
 });
 
 group('sessions are bounded, not only connections', narrow, async (gw) => {
-    const raw = await Raw.open(gw);
-    const seen = { 200: 0, 503: 0 };
-    for (let i = 0; i < 300; i++) raw.send(GET(HELLO));
-    for (let i = 0; i < 300; i++) {
-        const r = await raw.reply();
-        seen[r.status]++;
-    }
-    assert.ok(seen[200] <= 64 && seen[503] >= 236, JSON.stringify(seen));
-    raw.drop();
+    const raw = (await Raw.open(gw)).send(GET(HELLO).repeat(300));
+    let sessions = 0, r;
+    while ((r = await raw.reply()).status === 200) sessions++;
+    assert.ok(sessions > 32 && sessions <= 64, `${sessions} sessions`);
+    assert.strictEqual(r.status, 503);
+    await raw.gone();
     // Their pings time out, then there is room again.
     await until(async () => {
         const r = await Raw.open(gw);

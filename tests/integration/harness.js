@@ -187,7 +187,7 @@ const settingsArgs = (settings) =>
 async function gateway(t, settings = {}, { name = 'gateway', env, command = [] } = {}) {
   const all = {
     'gateway.port': 0, 'gateway.host': '127.0.0.1', 'auth.secret': SECRET,
-    'gateway.shutdown_timeout': 500, ...settings,
+    'gateway.shutdown_timeout': 200, ...settings,
   };
   for (const key of Object.keys(all)) if (all[key] === null) delete all[key];
   const gw = new Program(name, [...command, ...settingsArgs(all)], env);

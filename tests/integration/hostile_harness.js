@@ -126,9 +126,16 @@ class Gateway {
 
 // A TCP connection that sends anything and keeps what comes back.
 class Raw {
+    static live = new Set();
+
+    // What a failed test left open would make the next ones fail too.
+    static dropAll() { for (const s of Raw.live) s.destroy(); }
+
     static async open(gw) {
         const raw = new Raw();
         const s = raw.s = net.connect({ port: gw.port, host: '127.0.0.1', allowHalfOpen: true });
+        Raw.live.add(s);
+        s.once('close', () => Raw.live.delete(s));
         raw.data = Buffer.alloc(0);
         raw.ended = false;
         raw.start = Date.now();
@@ -273,9 +280,8 @@ class Ws {
 
     // Still a working session in namespace /?
     async works() {
-        this.text('4277["message","still"]');
-        const got = [await this.message(), await this.message()].sort();
-        assert.deepStrictEqual(got, ['42["message","still"]', '4377[{"status":"ok"}]']);
+        this.text('4277["quiet"]');
+        assert.strictEqual(await this.message(), '4377[{"status":"ok"}]');
     }
 
     // The gateway closes; gives the close frame's code, 1005 for one without, undefined for none.

@@ -81,7 +81,7 @@ static int start(void **state)
 {
     (void)state;
     told[0] = '\0';
-    sim_start(&handler, "routes.events=*=all socketio.namespaces=/,/b");
+    sim_start(&handler, "routes.events=*=all;socketio.namespaces=/,/b");
     return 0;
 }
 

@@ -3,6 +3,7 @@
 /* System */
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -43,7 +44,7 @@ static void set_all(const char *settings)
     struct cfg_error err = {""};
     struct str_view rest = sv_of(settings);
     while (rest.n) {
-        size_t n = sv_find(rest, ' ');
+        size_t n = sv_find(rest, ';');
         char *one = x_memdup(rest.p, n);
         if (n && !cfg_set(&sim.cfg, one, &err)) fail_msg("%s", err.text);
         x_free(one);
@@ -57,7 +58,7 @@ void sim_start(const struct gw_handler *handler, const char *settings)
     log_set_level(LOG_ERROR);
     sim = (struct sim){.mono = 1000000, .wall = SIM_WALL};
     cfg_init(&sim.cfg);
-    set_all("gateway.host=127.0.0.1 gateway.port=0 gateway.max_connections=64 auth.mode=none "
+    set_all("gateway.host=127.0.0.1;gateway.port=0;gateway.max_connections=64;auth.mode=none;"
             "auth.secret=" SIM_SECRET);
     set_all(settings);
     if (!cfg_check(&sim.cfg, &err)) fail_msg("%s", err.text);
@@ -114,6 +115,8 @@ static int dial(int rcvbuf)
                              .sin_addr = {htonl(INADDR_LOOPBACK)}};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
+    int one = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     if (rcvbuf) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &rcvbuf, sizeof(rcvbuf));
     assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
     return fd;
@@ -194,12 +197,15 @@ void sim_drop(struct sim_client *c)
 /* A masked frame; the mask is zero, which changes no byte. */
 static void put_frame(struct sim_client *c, unsigned char first, const char *text)
 {
+    struct buf frame;
     size_t n = strlen(text);
     unsigned char head[8] = {first, (unsigned char)(0x80 | (n < 126 ? n : 126))};
     assert_true(n < 65536);
     if (n >= 126) head[2] = (unsigned char)(n >> 8), head[3] = (unsigned char)n;
-    put(c, head, n < 126 ? 6 : 8);
-    put(c, text, n);
+    buf_init(&frame, 65536 + 8);
+    assert_true(buf_add(&frame, head, n < 126 ? 6 : 8) && buf_add(&frame, text, n));
+    put(c, frame.p, frame.n);
+    buf_fini(&frame);
 }
 
 void sim_send_frame(struct sim_client *c, const char *text)

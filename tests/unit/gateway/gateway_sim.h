@@ -25,8 +25,8 @@ extern struct sim {
     int64_t wall;
 } sim;
 
-/* settings: "section.name=value …", separated by spaces, on top of no authentication and a port of
- * the system's choice. */
+/* settings: "section.name=value", separated by semicolons, on top of no authentication and a port
+ * of the system's choice. */
 void sim_start(const struct gw_handler *handler, const char *settings);
 void sim_stop(void);
 /* Turns of the loop, without waiting. */
