@@ -57,7 +57,8 @@ void gw_socket_emit_ack(struct gw_socket *s, struct str_view json,
     a->arg = arg;
     a->next = s->acks;
     s->acks = a;
-    wheel_set(loop_wheel(loop), &a->timer, loop_now(loop) + timeout_ms);
+    uint64_t now = loop_now(loop), left = WHEEL_NEVER - now;
+    wheel_set(loop_wheel(loop), &a->timer, now + (timeout_ms < left ? timeout_ms : left));
     gw_socket_send(s, SIO_EVENT, &a->id, json, attachments, n);
 }
 

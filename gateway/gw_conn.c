@@ -115,24 +115,49 @@ static void on_message(struct eio_session *s, bool binary, struct str_view data)
     if (!c->doom) c->gw->upper->message(c, binary, data);
 }
 
+/* For the layer above the connection ends here, though a polling client may still have to be told.
+ */
+static void end_upper(struct gw_conn *c, enum close_reason reason)
+{
+    if (c->is_over) return;
+    c->is_over = true;
+    c->reason = (uint8_t)reason;
+    c->gw->count.closes[reason]++;
+    c->gw->upper->closed(c, reason);
+}
+
+static void on_closing(struct eio_session *s, enum close_reason reason)
+{
+    struct gw_conn *c = conn_of(s);
+    end_upper(c, reason);
+    /* Who was too slow does not keep the memory any longer. */
+    bool was_slow = reason == REASON_SLOW_BYTES || reason == REASON_SLOW_AGE;
+    if (was_slow && !c->get) gw_queue_pop(&c->queue, c->queue.n);
+}
+
 static void on_closed(struct eio_session *s, enum close_reason reason)
 {
     struct gw_conn *c = conn_of(s);
     struct gateway *gw = c->gw;
     assert(!c->is_dead);
     c->is_dead = true;
-    c->reason = (uint8_t)reason;
     wheel_drop(loop_wheel(gw->loop), &c->timer);
     HASH_DEL(gw->conns, c);
     gw->nconns--;
     c->dead_next = gw->dead_conns;
     gw->dead_conns = c;
-    gw->count.closes[reason]++;
-    gw->upper->closed(c, reason);
+    end_upper(c, reason);
 }
 
-static const struct eio_session_ops session_ops = {on_send,     on_probe_pong, on_probe_close,
-                                                   on_upgraded, on_message,    on_closed};
+static const struct eio_session_ops session_ops = {
+    .send = on_send,
+    .probe_pong = on_probe_pong,
+    .probe_close = on_probe_close,
+    .upgraded = on_upgraded,
+    .message = on_message,
+    .closed = on_closed,
+    .closing = on_closing,
+};
 
 /* ---- deadlines */
 
@@ -412,7 +437,7 @@ bool gw_conn_phase(struct gateway *gw)
         gw->dirty_conns = c->dirty_next;
         c->is_dirty = false;
         if (c->is_dead) continue;
-        if (c->doom) eio_session_close(&c->eio, c->doom, loop_now(gw->loop));
+        if (c->doom) eio_session_close(&c->eio, c->doom, c->queue.n == 0, loop_now(gw->loop));
         if (!c->is_dead) {
             flush_conn(c);
             arm(c);
@@ -436,7 +461,7 @@ void gw_conn_cork(struct gw_conn *c, bool on)
 
 void gw_conn_close(struct gw_conn *c, enum close_reason reason)
 {
-    eio_session_close(&c->eio, reason, loop_now(c->gw->loop));
+    eio_session_close(&c->eio, reason, c->queue.n == 0, loop_now(c->gw->loop));
     arm(c);
 }
 
@@ -475,6 +500,9 @@ void gw_conn_stop(struct gateway *gw)
     struct gw_conn *c, *next;
     HASH_ITER(hh, gw->conns, c, next)
     {
-        gw_conn_doom(c, REASON_SHUTDOWN);
+        if (c->eio.state == EIO_STATE_CLOSING) /* it has had its time */
+            eio_session_lost(&c->eio, REASON_SHUTDOWN);
+        else
+            gw_conn_doom(c, REASON_SHUTDOWN);
     }
 }

@@ -37,6 +37,7 @@ struct gw_conn {
 
     struct gw_conn *dirty_next, *dead_next;
     bool is_dirty, is_dead, is_corked, handshake_answered;
+    bool is_over;   /* the upper layer has been told the end */
     bool ws_b64;    /* the WebSocket asked for base64 instead of binary frames */
     uint8_t reason; /* enum close_reason, once dead */
     uint8_t doom;   /* enum close_reason to close with at the turn's end; 0: none */
@@ -52,7 +53,8 @@ struct gw_conn {
     struct gw_identity *identity;     /* from that token */
     uint32_t pending_bytes, pending_packets; /* spent before authentication */
     bool is_trusted; /* some socket is authenticated: the budget above is lifted */
-    bool joined_once;
+    uint32_t joins;  /* CONNECT packets in the second that began at joins_since */
+    uint64_t joins_since;
 };
 
 /* A session on polling (http: the handshake GET, which becomes the held poll) … */

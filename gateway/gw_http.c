@@ -113,8 +113,10 @@ static bool put_head(struct gw_http *h, const struct gw_reply *r, bool keep)
 void gw_http_reply(struct gw_http *h, const struct gw_reply *r)
 {
     if (h->state == GW_HTTP_DEAD) return;
-    /* Behind a body that nobody read the next request could not be found. */
-    bool keep = h->keep_alive && !h->unread_body && !r->close && !h->gw->stopping;
+    /* Behind a body that nobody read the next request could not be found. While stopping, polling
+     * clients need the connection they have: a new one would be refused. */
+    bool keep =
+        h->keep_alive && !h->unread_body && !r->close && !(h->gw->stopping && !h->gw->nconns);
     bool fits = put_head(h, r, keep) && (h->head_only || buf_add_sv(&h->out, r->body));
     h->owner = NULL;
     buf_fini(&h->cors);

@@ -67,7 +67,6 @@ static void say_connected(struct gw_socket *s)
     memcpy(json + 8, s->id, ID_LEN);
     memcpy(json + 8 + ID_LEN, "\"}", 2);
     gw_socket_send(s, SIO_CONNECT, NULL, sv_make(json, 8 + ID_LEN + 2), NULL, 0);
-    c->joined_once = true;
     wheel_drop(loop_wheel(c->gw->loop), &c->connect_timer);
 }
 

@@ -10,11 +10,16 @@
  * exported lws_plugins_init() for "evlib_event"; the definition below takes that call's place and
  * hands over our table, with no file in the library's folder. The layout is that of
  * lib/event-libs/private-lib-event-libs.h in 4.1.x, hence the check of the version.
+ * - A connection that the library has given up but whose output is stuck is kept for five seconds,
+ * and its input is neither read nor unwatched meanwhile: the loop would turn without rest.
+ * on_ready() sees that input stays where it is and ends the connection.
  * - Its timers are one sorted list that hangs off any scheduled entry. We run it once a second:
  * only time-outs of closing sockets are ever in it. */
 
 /* System */
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 /* Third party */
 #include <event2/event.h>
 #include <libwebsockets.h>
@@ -51,9 +56,13 @@ struct lws_event_loop_ops {
 };
 #endif
 
+#define UNREAD_MAX 16
+
 struct slot {
     struct event *ev;
-    short wants; /* EV_READ | EV_WRITE */
+    struct lws *wsi;
+    short wants;    /* EV_READ | EV_WRITE */
+    uint8_t unread; /* times in a row that input was left where it was */
 };
 
 /* One libwebsockets context lives in a process; so does this. */
@@ -69,15 +78,6 @@ static struct lws_context *context_of(struct lws *wsi)
     return lws_get_context(wsi);
 }
 
-static void on_ready(evutil_socket_t fd, short what, void *arg)
-{
-    struct lws_pollfd p = {.fd = fd};
-    if (what & EV_READ) p.events |= LWS_POLLIN;
-    if (what & EV_WRITE) p.events |= LWS_POLLOUT;
-    p.revents = p.events;
-    lws_service_fd(arg, &p);
-}
-
 static struct slot *slot_of(int fd)
 {
     if ((size_t)fd >= self.n) {
@@ -91,8 +91,35 @@ static struct slot *slot_of(int fd)
     return &self.slots[fd];
 }
 
+static int input_of(int fd)
+{
+    int n = 0;
+    return ioctl(fd, FIONREAD, &n) ? 0 : n;
+}
+
+static void on_ready(evutil_socket_t fd, short what, void *arg)
+{
+    struct lws_pollfd p = {.fd = fd};
+    struct slot *s = slot_of(fd);
+    struct lws *wsi = s->wsi;
+    bool stuck = what & EV_READ && lws_partial_buffered(wsi);
+    int before = stuck ? input_of(fd) : 0;
+    if (what & EV_READ) p.events |= LWS_POLLIN;
+    if (what & EV_WRITE) p.events |= LWS_POLLOUT;
+    p.revents = p.events;
+    lws_service_fd(arg, &p);
+    s = slot_of(fd);
+    if (s->wsi != wsi) return; /* it is gone */
+    s->unread = stuck && input_of(fd) == before ? (uint8_t)(s->unread + 1) : 0;
+    if (s->unread >= UNREAD_MAX) {
+        s->unread = 0;
+        shutdown(fd, SHUT_RDWR); /* its next write fails, and that ends it */
+    }
+}
+
 static void set_wants(struct slot *s, int fd, short wants, struct lws_context *cx)
 {
+    if (!wants) s->wsi = NULL;
     if (wants == s->wants) return;
     if (s->ev) event_free(s->ev);
     s->ev = NULL;
@@ -110,6 +137,8 @@ static void io(struct lws *wsi, io_flags flags)
     short bits =
         (short)((flags & LWS_EV_READ ? EV_READ : 0) | (flags & LWS_EV_WRITE ? EV_WRITE : 0));
     short wants = (short)(flags & LWS_EV_START ? s->wants | bits : s->wants & ~bits);
+    if (s->wsi != wsi) s->unread = 0;
+    s->wsi = wsi;
     set_wants(s, fd, wants, context_of(wsi));
 }
 

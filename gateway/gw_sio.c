@@ -16,10 +16,25 @@
 #include "gw_sio.h"
 #include "gw_socket.h"
 
+#define JOINS_A_SECOND 64 /* or twice the namespaces that are allowed */
+
 static void violation(struct gw_conn *c)
 {
     c->gw->count.packets_bad++;
     gw_conn_close(c, REASON_PROTOCOL_ERROR);
+}
+
+/* Joining and leaving costs a few bytes on the wire, and here a socket until the turn's end and two
+ * log lines. */
+static bool joins_too_often(struct gw_conn *c)
+{
+    uint64_t now = loop_now(c->gw->loop);
+    int64_t max = 2 * c->gw->cfg->socketio_max_namespaces;
+    if (now - c->joins_since >= 1000) {
+        c->joins_since = now;
+        c->joins = 0;
+    }
+    return ++c->joins > (max > JOINS_A_SECOND ? max : JOINS_A_SECOND);
 }
 
 static void on_connect(struct gw_conn *c, const struct sio_packet *p)
@@ -27,7 +42,7 @@ static void on_connect(struct gw_conn *c, const struct sio_packet *p)
     int64_t n = 0;
     for (struct gw_socket *s = c->sockets; s; s = s->next)
         n++;
-    if (gw_socket_of(c, p->nsp)) {
+    if (joins_too_often(c) || gw_socket_of(c, p->nsp)) {
         violation(c);
         return;
     }

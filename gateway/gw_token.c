@@ -6,6 +6,7 @@
 
 static char *copy(struct str_view token)
 {
+    if (token.n > GW_AUTH_TOKEN_MAX) token = SV("malformed"); /* too long to be kept */
     return x_memdup(token.p, token.n);
 }
 
@@ -21,7 +22,8 @@ static bool from_header(const struct http_head *head, struct str_view *token)
 char *gw_token_take(const struct cfg *cfg, const struct http_head *head)
 {
     struct str_view token;
-    if (strcmp(cfg->auth_mode, "none") == 0) return NULL;
+    /* In these modes nobody would verify it, and what is not needed is not kept. */
+    if (strcmp(cfg->auth_mode, "none") == 0 || strcmp(cfg->auth_mode, "event") == 0) return NULL;
     if (cfg->auth_from_header && from_header(head, &token)) return copy(token);
     if (cfg->auth_from_query) {
         struct buf b;

@@ -157,14 +157,16 @@ void eio_session_probe_lost(struct eio_session *s)
     s->probe_at = s->limit_at = 0;
 }
 
-void eio_session_close(struct eio_session *s, enum close_reason reason, uint64_t now)
+void eio_session_close(struct eio_session *s, enum close_reason reason, bool queue_is_empty,
+                       uint64_t now)
 {
     if (s->state != EIO_STATE_OPEN) return;
-    if (s->transport == EIO_POLLING && !s->poll_pending) {
+    if (s->transport == EIO_POLLING && (!s->poll_pending || !queue_is_empty)) {
         drop_probe(s);
         s->state = EIO_STATE_CLOSING;
         s->close_reason = (uint8_t)reason;
         s->limit_at = now + s->set->close_timeout;
+        s->ops->closing(s, reason);
     } else {
         finish_telling(s, EIO_CLOSE, reason);
     }

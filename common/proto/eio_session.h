@@ -42,6 +42,9 @@ struct eio_session_ops {
     void (*message)(struct eio_session *s, bool binary, struct str_view data);
     /* The end, told once. What was sent before is still to be delivered if the transport can. */
     void (*closed)(struct eio_session *s, enum close_reason reason);
+    /* The end is decided, but a polling client is still to be told: closed() follows, with the same
+     * reason. Nothing more comes from the client. */
+    void (*closing)(struct eio_session *s, enum close_reason reason);
 };
 
 enum eio_state { EIO_STATE_OPEN, EIO_STATE_CLOSING, EIO_STATE_CLOSED };
@@ -85,9 +88,12 @@ bool eio_session_probe_open(struct eio_session *s, uint64_t now);
 void eio_session_probe_packet(struct eio_session *s, const struct eio_packet *p, uint64_t now);
 void eio_session_probe_lost(struct eio_session *s);
 
-/* Ends the session from this side. On polling without a pending GET it goes on as CLOSING until the
- * client has been told; inbound packets are ignored meanwhile. */
-void eio_session_close(struct eio_session *s, enum close_reason reason, uint64_t now);
+/* Ends the session from this side. On polling the client must be told by an answer that holds
+ * nothing but the close: with a pending GET and nothing queued that is at once; else the session
+ * goes on as CLOSING, delivers its queue, and tells on the next poll. (A client that gets messages
+ * and the close in one payload drops the messages.) Inbound packets are ignored meanwhile. */
+void eio_session_close(struct eio_session *s, enum close_reason reason, bool queue_is_empty,
+                       uint64_t now);
 
 /* The next moment eio_session_tick() must be called; UINT64_MAX: never. */
 uint64_t eio_session_deadline(const struct eio_session *s);

@@ -228,6 +228,17 @@ test('event mode: each refusal, then a disconnect by the server', async (t) => {
   }
 });
 
+test('event mode by polling: the last words come before the close, in an answer of their own', async (t) => {
+  const gw = await gateway(t, EVENT);
+  const p = await (await poller(gw)).connect();
+  const pending = p.get();
+  await request(gw, { path: '/' }); /* the poll has been read */
+  assert.equal((await p.post('42["authenticate",{"token":"a.b"}]')).body, 'ok');
+  assert.equal((await pending).body, `42${JSON.stringify(['unauthorized', unauthorized('jwt malformed', 'credentials_bad_format')])}\x1e41`);
+  assert.equal((await p.get()).body, '6\x1e1');
+  assert.equal((await p.get()).status, 400);
+});
+
 test('event mode: a client that asks for an ack is told there, too', async (t) => {
   const gw = await gateway(t, EVENT);
   const socket = await connected(t, gw);
@@ -333,6 +344,28 @@ test('connect mode: the same budget holds until a namespace is joined', async (t
   for (let i = 0; i < 4; i++) ws.send('40');
   for (let i = 0; i < 3; i++) assert.match(await ws.message(), /^44/);
   await ws.end();
+});
+
+test('event mode: each namespace is authenticated for itself, and a refusal ends that one only', async (t) => {
+  const gw = await gateway(t, { ...EVENT, 'socketio.namespaces': '/,/chat' });
+  const ws = await rawSio(t, gw);
+  const good = JSON.stringify({ token: await token() });
+  ws.send(`42["authenticate",${good}]`);
+  assert.equal(await ws.message(), '42["authenticated"]');
+  ws.send('40/chat,');
+  assert.match(await ws.message(), /^40\/chat,/);
+  ws.send('42/chat,1["message","x"]');
+  assert.match(await ws.message(), /^43\/chat,1\[\{"status":"error","code":"credentials_required"/);
+  ws.send('42/chat,["authenticate",{"token":"a.b"}]');
+  assert.match(await ws.message(), /^42\/chat,\["unauthorized",/);
+  assert.equal(await ws.message(), '41/chat,');
+  ws.send('42["message","/ is still there"]');
+  assert.equal(await ws.message(), '42["message","/ is still there"]');
+  ws.send('40/chat,');
+  assert.match(await ws.message(), /^40\/chat,/);
+  ws.send(`42/chat,["authenticate",${good}]`, '42/chat,["message","x"]');
+  assert.equal(await ws.message(), '42/chat,["authenticated"]');
+  assert.equal(await ws.message(), '42/chat,["message","x"]');
 });
 
 /* ---- either mode */

@@ -78,6 +78,22 @@ for (const version of Object.keys(CLIENTS)) {
   }
 }
 
+test('clients come back by themselves when the gateway is started again', async (t) => {
+  const first = await gateway(t, OPEN);
+  const again = { reconnection: true, reconnectionDelay: 20, reconnectionDelayMax: 50 };
+  const sockets = [];
+  for (const version of Object.keys(CLIENTS))
+    for (const transports of [['websocket'], ['polling'], ['polling', 'websocket']])
+      sockets.push(await connected(t, first, { client: version, transports, ...again }));
+  const gone = sockets.map((s) => heard(s, 'disconnect'));
+  await first.stop();
+  for (const g of gone) assert.match((await g)[0], /^transport (close|error)$/);
+  const back = sockets.map((s) => heard(s, 'connect'));
+  await gateway(t, { ...OPEN, 'gateway.port': first.port });
+  await Promise.all(back);
+  for (const s of sockets) assert.deepEqual(await ask(s, 'message', 'x'), OK);
+});
+
 test('SIGTERM: what is queued for a client still reaches it', async (t) => {
   const gw = await gateway(t, { ...OPEN, ...LONG });
   const [slow, sender] = [await rawSio(t, gw), await rawSio(t, gw)];

@@ -59,45 +59,53 @@ test('the handshake says what is configured', async (t) => {
   assert.match(await ws.next(), /^0\{"sid":"[\w-]{20}","upgrades":\[\],"pingInterval":1234,"pingTimeout":2345,"maxPayload":34567\}$/);
 });
 
-/* Numbers both ways while 20 clients change from polling to WebSocket. Each message passes the
- * gateway twice: sent by one, it comes out at all. */
+/* Numbers both ways while 20 clients change from polling to WebSocket. Each message passes the gateway
+ * twice: sent by one, it comes out at all. A client begins its upgrade when messages have come by
+ * polling, so that the traffic is certainly there before, during and after it. */
 test('upgrade under traffic in both directions: nothing lost, nothing out of order', async (t) => {
-  const CLIENTS_N = 20;
-  const EACH = 100;
+  const MANY = 20;
   const gw = await gateway(t, OPEN);
   const feeder = await connected(t, gw);
-  const sockets = [];
-  for (let i = 0; i < CLIENTS_N; i++)
-    sockets.push(client(t, gw, { transports: ['polling', 'websocket'], client: i % 2 ? '4.x' : '3.x' }));
-  const got = sockets.map(() => []);
-  await Promise.all(sockets.map(accepted));
-  const total = 2000 + CLIENTS_N * EACH;
-  const all = sockets.map((s, i) => new Promise((resolve) => {
-    s.on('message', (from, n) => {
-      got[i].push([from, n]);
-      if (got[i].length === total) resolve();
+  let back = 0;
+  feeder.on('message', (from) => { if (from === 'feeder') back++; });
+  const peers = Array.from({ length: MANY }, (_, i) => {
+    const socket = client(t, gw, { transports: ['polling', 'websocket'], client: i % 2 ? '4.x' : '3.x', upgrade: false });
+    const peer = { socket, sent: 0, got: new Map(), by: { polling: 0, websocket: 0 } };
+    peer.up = heard(socket.io, 'open').then(() => heard(socket.io.engine, 'upgrade'));
+    peer.ended = new Promise((resolve, reject) => {
+      let ends = 0;
+      socket.on('message', (from, n) => {
+        const { engine } = socket.io;
+        peer.by[engine.transport.name]++;
+        if (peer.by.polling === 50) (engine._probe ?? engine.probe).call(engine, 'websocket');
+        const next = peer.got.get(from) ?? n; /* what came before it connected it does not know */
+        if (n === 'end') ends++;
+        else if (n !== next) reject(new Error(`${i} got ${n} from ${from}, not ${next}`));
+        else peer.got.set(from, n + 1);
+        if (ends === MANY + 1) resolve();
+      });
+      socket.on('disconnect', (reason) => reject(new Error(`${i}: ${reason}`)));
     });
-  }));
+    peer.ended.catch(() => {});
+    return peer;
+  });
+  let up = 0;
+  for (const p of peers) p.up.then(() => up++, () => {});
   let fed = 0;
-  let sent = 0;
-  while (fed < 2000 || sent < EACH) {
-    for (let k = 0; k < 20 && fed < 2000; k++) feeder.emit('message', 'feeder', fed++);
-    if (sent < EACH) {
-      sockets.forEach((s, i) => s.emit('message', i, sent));
-      sent++;
-    }
+  const limit = Date.now() + 20000;
+  while (up < MANY || fed < 2000) {
+    assert.ok(Date.now() < limit, `only ${up} are upgraded`);
+    for (let k = 0; k < 10 && fed - back < 200; k++) feeder.emit('message', 'feeder', fed++);
+    for (const [i, p] of peers.entries()) if (p.socket.connected && p.sent < 200) p.socket.emit('message', i, p.sent++);
     await new Promise(setImmediate);
   }
-  await Promise.all(sockets.map(upgraded));
-  await within(Promise.all(all), `all messages at all clients, have ${got.map((g) => g.length)}`, 20000);
-  for (const [i, list] of got.entries()) {
-    const next = new Map();
-    for (const [from, n] of list) {
-      assert.equal(n, next.get(from) || 0, `client ${i}, from ${from}`);
-      next.set(from, n + 1);
-    }
-    assert.equal(next.get('feeder'), 2000);
-    for (let k = 0; k < CLIENTS_N; k++) assert.equal(next.get(k), EACH);
+  feeder.emit('message', 'feeder', 'end');
+  peers.forEach((p, i) => p.socket.emit('message', i, 'end'));
+  await within(Promise.all(peers.map((p) => p.ended)), 'all messages at all clients', 20000);
+  for (const [i, p] of peers.entries()) {
+    assert.equal(p.got.get('feeder'), fed);
+    peers.forEach((other, k) => assert.equal(p.got.get(k), other.sent, `${i} from ${k}`));
+    assert.ok(p.by.polling >= 50 && p.by.websocket > 50, JSON.stringify(p.by));
   }
 });
 
@@ -145,6 +153,38 @@ test('WebSocket: text beginning with b is base64 binary; b64=1 sends binary so',
   ws.send('451-["message",{"_placeholder":true,"num":0}]', 'bAQIDBA==');
   assert.equal(await ws.message(), '451-["message",{"_placeholder":true,"num":0}]');
   assert.equal(await ws.message(), 'bAQIDBA==');
+});
+
+test('WebSocket frames: pieces, pings between them, the close handshake, no compression', async (t) => {
+  const gw = await gateway(t, OPEN);
+  const ws = await rawSio(t, gw, { perMessageDeflate: true });
+  assert.equal(ws.ws.extensions, '');
+  const packet = '42["message","é in pieces"]';
+  const bytes = Buffer.from(packet);
+  for (let i = 0; i < bytes.length; i++) {
+    ws.ws.send(bytes.subarray(i, i + 1), { binary: false, fin: i === bytes.length - 1 });
+    if (i % 5 === 0) ws.ws.ping(`ping ${i}`);
+  }
+  const pong = heard(ws.ws, 'pong');
+  assert.equal(await ws.message(), packet);
+  assert.match(String((await pong)[0]), /^ping \d+$/);
+  ws.ws.close(1000, 'bye');
+  assert.equal((await ws.end()).code, 1000);
+  await gw.line(/msg=disconnected .*reason="transport close"/);
+});
+
+test('packets sent together with the upgrade request are not lost', async (t) => {
+  const gw = await gateway(t, OPEN);
+  const frame = (text) => {
+    const body = Buffer.from(text);
+    return Buffer.concat([Buffer.from([0x81, 0x80 | body.length, 0, 0, 0, 0]), body]);
+  };
+  const head = Buffer.from('GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\n' +
+    'upgrade: WebSocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n');
+  const text = await exchange(gw, Buffer.concat([head, frame('40'), frame('42["message","early"]')]), {
+    enough: (all) => all.includes('42["message","early"]'),
+  });
+  assert.match(text, /^HTTP\/1\.1 101 [^]*Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=\r\n(?:[^]*\r\n)?\r\n[^]*0\{"sid"[^]*40\{"sid"/i);
 });
 
 test('the client reconnects after the gateway has closed it', async (t) => {
@@ -567,6 +607,19 @@ test('lengths that conflict or are none are refused with 400 and a close', async
     assert.equal(r.status, 400, chunks);
   }
   assert.equal((await p.post('42["message",1]')).body, 'ok', 'the session has not suffered');
+});
+
+test('bodies over the limit are refused before they are read, and the session lives on', async (t) => {
+  const gw = await gateway(t, { ...OPEN, 'gateway.max_payload': 2000 });
+  const p = await (await poller(gw)).connect();
+  const post = `POST /socket.io/?${p.query} HTTP/1.1\r\nHost: x\r\n`;
+  for (const rest of ['Content-Length: 2001\r\n\r\n', 'Content-Length: 99999999999\r\n\r\n', 'Transfer-Encoding: chunked\r\n\r\n7d1\r\n',
+    `Transfer-Encoding: chunked\r\n\r\n7d0\r\n${'x'.repeat(2000)}\r\n1\r\n`]) {
+    const [r] = answers(await exchange(gw, post + rest));
+    assert.deepEqual([r.status, r.body, r.headers.connection], [413, '', 'close'], rest.slice(0, 60));
+  }
+  assert.equal((await p.post('42["message",1]')).body, 'ok');
+  assert.deepEqual(await p.packets(1), ['42["message",1]']);
 });
 
 test('Expect: 100-continue is answered before the body', async (t) => {

@@ -308,9 +308,10 @@ group('clients without namespace are closed after connect_timeout', hasty, async
 
 group('a client that never reads is closed and disturbs nobody', hasty, async (gw) => {
     const deaf = await Promise.all(Array.from({ length: 5 }, () => joined(gw)));
-    every(50, () => deaf.forEach((ws) => ws.text('3')));
+    const speaker = await joined(gw);
+    every(50, () => [...deaf, speaker].forEach((ws) => ws.text('3')));
     for (const ws of deaf) ws.raw.s.pause();
-    const speaker = await joined(gw), text = `["message","${'a'.repeat(60000)}"]`;
+    const text = `["message","${'a'.repeat(60000)}"]`;
     for (let i = 0; i < 300; i++) {
         speaker.text(`42${i}${text}`);
         const got = [await speaker.message(), await speaker.message()].map((m) => m.length).sort((a, b) => a - b);
@@ -882,6 +883,48 @@ group('a storm of connects and aborts', main, async (gw) => {
     });
 });
 
+// ---- whatever comes
+
+group('good exchanges with a few bytes changed, cut, doubled or moved', main, async (gw) => {
+    const auth = JSON.stringify({ token: token() });
+    const p = await Poll.session(gw, { auth: token() });
+    const body = '42["message",1]\x1e451-["quiet",{"_placeholder":true,"num":0}]\x1ebAQID';
+    const good = [
+        Buffer.concat([Buffer.from(upgradeHead()), frame('40' + auth), frame('421["message",{"a":[1,2]}]'), frame('p', { op: 9 }),
+            frame('451-["quiet",{"_placeholder":true,"num":0}]'), frame('bin', { op: 2 }), frame('422["join","r1"]'), frame('40/n1,' + auth),
+            frame('42/n1,["message"]'), frame('4', { fin: false }), frame('1/n1,', { op: 0 }), frame('\x03\xe8', { op: 8 })]),
+        Buffer.from(GET(HELLO) + GET('/nothing') + GET(p.target) + GET(HELLO, 'Accept-Encoding: gzip\r\nOrigin: http://o\r\n')),
+        Buffer.from(p.head('POST', `Content-Length: ${body.length}\r\n`) + body +
+            p.head('POST', 'Transfer-Encoding: chunked\r\n') + '3\r\n42[\r\n3;x=y\r\n"a"\r\n1\r\n]\r\n0\r\n\r\n'),
+        Buffer.concat([Buffer.from(upgradeHead(`${p.target.replace('polling', 'websocket')}`)), frame('2probe'), frame('5'), frame('42["quiet"]')]),
+    ];
+    await crowd(Number(process.env.PEAL_MUTANTS || 1000), 20, async (i) => {
+        const dice = bytesOf(`mutant ${process.env.PEAL_SEED || ''} ${i}`, 64);
+        let bytes = Buffer.from(good[i % good.length]);
+        for (let k = 0; k <= dice[0] % 4; k++) {
+            const at = dice.readUInt16BE(1 + 8 * k) % bytes.length, to = dice.readUInt16BE(3 + 8 * k) % bytes.length;
+            const [a, b] = at < to ? [at, to] : [to, at];
+            const what = dice[5 + 8 * k] % 6;
+            if (what === 0) bytes[at] = dice[6 + 8 * k];
+            if (what === 1) bytes[at] ^= 1 << (dice[6 + 8 * k] & 7);
+            if (what === 2) bytes = Buffer.concat([bytes.subarray(0, a), bytes.subarray(b)]);
+            if (what === 3) bytes = Buffer.concat([bytes.subarray(0, b), bytes.subarray(a)]);
+            if (what === 4) bytes = Buffer.concat([bytes.subarray(0, at), dice.subarray(0, dice[6 + 8 * k] & 31), bytes.subarray(at)]);
+            if (what === 5) bytes = Buffer.concat([bytes.subarray(a, b), bytes]);
+            if (!bytes.length) bytes = Buffer.from('x');
+        }
+        const raw = await Raw.open(gw), cut = dice.readUInt16BE(40) % bytes.length;
+        raw.send(bytes.subarray(0, cut));
+        if (dice[42] & 1) await after(dice[42] & 7);
+        raw.send(bytes.subarray(cut));
+        await after(dice[43] & 15);
+        raw[['fin', 'rst', 'drop'][dice[44] % 3]]();
+        await after(dice[45] & 15);
+        raw.drop();
+    });
+    await p.post('1');
+});
+
 // ---- floods
 
 group('before authentication a client may send little', event, async (gw) => {
@@ -927,7 +970,7 @@ group('before authentication a client may send little', event, async (gw) => {
 });
 
 group('sessions are bounded, not only connections', narrow, async (gw) => {
-    const raw = (await Raw.open(gw)).send(GET(HELLO).repeat(300));
+    const raw = (await Raw.open(gw)).send(GET(HELLO).repeat(150));
     let sessions = 0, r;
     while ((r = await raw.reply()).status === 200) sessions++;
     assert.ok(sessions > 32 && sessions <= 64, `${sessions} sessions`);
@@ -954,6 +997,59 @@ group('connections beyond max_connections are refused and those within are serve
 });
 
 // ---- the end
+
+// One or more of every kind of peer that keeps a gateway waiting.
+async function hangers(gw) {
+    const poll = () => Poll.session(gw, { auth: token() });
+    const deaf = await Promise.all(Array.from({ length: 3 }, () => joined(gw))), speaker = await joined(gw);
+    for (const ws of deaf) ws.raw.s.pause();
+    for (let i = 0; i < 200; i++) {
+        speaker.text(`42["message","${'a'.repeat(60000)}"]`);
+        await speaker.message();
+    }
+    // The library keeps these for a while to deliver what is stuck, and reads no more.
+    deaf[1].raw.fin();
+    deaf[2].send(frame('', { op: 3 })).send(Buffer.alloc(100000));
+    await Raw.open(gw);
+    (await Raw.open(gw)).send('GET / HT');
+    (await Raw.open(gw)).send('junk\r\n\r\n');
+    const stuck = await Raw.open(gw);
+    stuck.s.pause();
+    stuck.send(GET('/socket.io/?EIO=4').repeat(1000));
+    await (await poll()).begin('GET', '', 'junk');
+    await (await poll()).begin('POST', 'Content-Length: 100\r\n', '42');
+    await (await poll()).begin('POST', 'Transfer-Encoding: chunked\r\n', '5\r\n42');
+    await poll();
+    await Ws.open(gw, { target: `/socket.io/?EIO=4&transport=websocket&sid=${(await poll()).sid}`, behind: frame('2probe') });
+    (await joined(gw)).send(frame('half a frame').subarray(0, 9));
+    (await joined(gw)).text('451-["quiet",{"_placeholder":true,"num":0}]');
+    (await joined(gw)).text('no packet'); // and its close is never answered
+}
+
+test('it waits without work for peers that do nothing, and stops in spite of them', { timeout: 60000 }, async () => {
+    const limit = 1000;
+    for (const signals of [1, 2]) {
+        const gw = await Gateway.start({ ...ROUTES, 'gateway.shutdown_timeout': limit });
+        gateways.push(gw);
+        try {
+            await hangers(gw);
+            // Clock ticks of 10 ms; 500 ms of waiting should need none, sanitizers and sweeps a few.
+            const before = gw.cpu();
+            await after(500);
+            assert.ok(gw.cpu() - before <= 10, `${gw.cpu() - before} ticks of CPU while it had to wait`);
+            const start = Date.now();
+            if (signals === 2) gw.child.kill('SIGTERM');
+            if (signals === 2) await until(() => gw.text.includes('stopping'), 2000, 'the first signal is taken');
+            await gw.stop();
+            const took = Date.now() - start;
+            assert.ok(took < (signals === 2 ? 900 : limit + 1500), `stopped after ${took} ms`);
+        } finally {
+            gateways.splice(gateways.indexOf(gw), 1);
+            if (gw.child.exitCode === null) gw.child.kill('SIGKILL');
+            Raw.dropAll();
+        }
+    }
+});
 
 test('memory is back to the start, and the gateways end well', { timeout: 60000 }, async () => {
     for (const gw of gateways) {

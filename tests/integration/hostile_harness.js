@@ -71,8 +71,9 @@ class Gateway {
             gw.exited.then(([code]) => reject(new Error(`gateway ended with ${code}: ${gw.text}`)));
         });
         gw.exited.catch(() => {});
+        gw.before = { fds: gw.fds() };
         await gw.good(); // what the first client of all makes the program allocate is no leak
-        gw.before = { fds: gw.fds(), rss: gw.rss() };
+        gw.before.rss = gw.rss();
         return gw;
     }
 
@@ -90,6 +91,12 @@ class Gateway {
     proc(name) { return fs.readFileSync(`/proc/${this.child.pid}/${name}`, 'utf8'); }
     fds() { return fs.readdirSync(`/proc/${this.child.pid}/fd`).length; }
     rss() { return Number(/VmRSS:\s+(\d+)/.exec(this.proc('status'))[1]); } // KiB
+    // Ticks of CPU so far, user and system.
+    cpu() {
+        const fields = this.proc('stat').split(') ')[1].split(' ');
+        return Number(fields[11]) + Number(fields[12]);
+    }
+
     // The address sanitizer reserves terabytes for its shadow.
     get sanitized() { return Number(/VmSize:\s+(\d+)/.exec(this.proc('status'))[1]) > 2 ** 30; }
 

@@ -255,7 +255,23 @@ static void answer_may_end_the_socket_that_others_wait_for(void **state)
     sim_drop(&a);
 }
 
-/* --- what is asked for late in a turn */
+/* --- what is asked for late in a turn, or for ever */
+
+static void answer_may_be_waited_for_without_end(void **state)
+{
+    struct sim_client a = {0};
+    static char id[64];
+    (void)state;
+    sim_connect(&a, "", "");
+    snprintf(id, sizeof(id), "%s", a.sid);
+    struct gw_socket *s = gw_socket_find(sim.gw, SV("/"), sv_of(id));
+    gw_socket_emit_ack(s, SV("[\"ask\"]"), NULL, 0, UINT64_MAX, on_answer, id);
+    sim_pass(10);
+    assert_int_equal(h.failures, 0);
+    sim_drop(&a);
+    sim_until(none_is_left, NULL);
+    assert_int_equal(h.failures, 1);
+}
 
 static void say_goodbye(struct gw_socket *s)
 {
@@ -316,6 +332,7 @@ int main(void)
         TEST(disconnect_may_close_the_connection_by_another_socket),
         TEST(any_call_from_any_callback),
         TEST(answer_may_end_the_socket_that_others_wait_for),
+        TEST(answer_may_be_waited_for_without_end),
         TEST(broadcast_at_the_turns_end_does_not_wait),
         TEST(stopping_with_a_handler_that_does_everything),
     };

@@ -62,8 +62,15 @@ void sim_expect(struct sim_client *c, const char *text);
 /* Nothing has been sent to the client. */
 void sim_expect_quiet(struct sim_client *c);
 
-/* One HTTP request on a connection of its own (head without the first line's version, body may be
- * NULL); the answer's body, lent until the next call. */
+/* A WebSocket for the polling session named in query ("&sid=…"). */
+void sim_probe(struct sim_client *c, const char *query);
+
+/* A polling request on a connection of its own; body may be NULL. The answer is waited for by
+ * sim_answer(). */
+void sim_ask(struct sim_client *c, const char *method, const char *query, const char *body);
+/* The answer's body, "" if the connection ends without; lent until the next call. Drops c. */
+const char *sim_answer(struct sim_client *c);
+/* Both. */
 const char *sim_http(const char *method, const char *query, const char *body);
 
 #endif

@@ -64,7 +64,7 @@ static void on_message(struct eio_session *s, bool binary, struct str_view data)
     char text[32];
     snprintf(text, sizeof(text), "%.*s", SV_ARG(data));
     say(binary ? "binary:" : "message:", text);
-    if (fake.close_on_message) eio_session_close(s, REASON_FORCED_CLOSE, fake.now);
+    if (fake.close_on_message) eio_session_close(s, REASON_FORCED_CLOSE, true, fake.now);
 }
 
 static void on_closed(struct eio_session *s, enum close_reason reason)
@@ -73,8 +73,14 @@ static void on_closed(struct eio_session *s, enum close_reason reason)
     say("closed:", close_reason_text(reason));
 }
 
-static const struct eio_session_ops ops = {on_send,     on_probe_pong, on_probe_close,
-                                           on_upgraded, on_message,    on_closed};
+static void on_closing(struct eio_session *s, enum close_reason reason)
+{
+    assert_int_equal(s->state, EIO_STATE_CLOSING);
+    say("closing:", close_reason_text(reason));
+}
+
+static const struct eio_session_ops ops = {on_send,    on_probe_pong, on_probe_close, on_upgraded,
+                                           on_message, on_closed,     on_closing};
 
 /* --- scripts */
 
@@ -111,7 +117,9 @@ static void act(const char *word)
     else if (strcmp(word, "answered") == 0)
         eio_session_poll_answered(s);
     else if (strcmp(word, "close") == 0)
-        eio_session_close(s, REASON_FORCED_CLOSE, fake.now);
+        eio_session_close(s, REASON_FORCED_CLOSE, true, fake.now);
+    else if (strcmp(word, "close while queue") == 0)
+        eio_session_close(s, REASON_FORCED_CLOSE, false, fake.now);
     else if (strcmp(word, "lost") == 0)
         eio_session_lost(s, REASON_TRANSPORT_ERROR);
     else if (strcmp(word, "junk") == 0)
@@ -269,29 +277,36 @@ static void close_of_ours_is_told_to_a_pending_poll(void **state)
 
 static void orderly_close_delivers_the_queue_first(void **state)
 {
-    RUN(EIO_POLLING, {1, "close", ""}, {5, "get while queue", "held"}, {6, "answered", ""},
-        {7, "due", "30001"}, {8, "get", "6 1 closed:forced close held"});
-    RUN(EIO_POLLING, {1, "close", ""}, {8, "get", "6 1 closed:forced close held"});
+    RUN(EIO_POLLING, {1, "close", "closing:forced close"}, {5, "get while queue", "held"},
+        {6, "answered", ""}, {7, "due", "30001"}, {8, "get", "6 1 closed:forced close held"});
+    /* Queued with a poll pending: the poll takes the queue, the next one is told. */
+    RUN(EIO_POLLING, {1, "get", "held"}, {2, "close while queue", "closing:forced close"},
+        {3, "answered", ""}, {4, "get", "6 1 closed:forced close held"});
+    RUN(EIO_WEBSOCKET, {1, "close while queue", "closed:forced close"});
+    RUN(EIO_POLLING, {1, "close", "closing:forced close"},
+        {8, "get", "6 1 closed:forced close held"});
 }
 
 static void closing_ignores_what_comes_in(void **state)
 {
-    RUN(EIO_POLLING, {1, "close", ""}, {2, "4a", ""}, {2, "1", ""}, {2, "2", ""}, {2, "junk", ""},
-        {2, "3", ""}, {2, "close", ""}, {2, "probe", "may not"}, {25000, "tick", ""},
-        {30000, "tick", ""}, {30001, "tick", "closed:forced close"}, {30002, "due", "never"});
+    RUN(EIO_POLLING, {1, "close", "closing:forced close"}, {2, "4a", ""}, {2, "1", ""},
+        {2, "2", ""}, {2, "junk", ""}, {2, "3", ""}, {2, "close", ""}, {2, "probe", "may not"},
+        {25000, "tick", ""}, {30000, "tick", ""}, {30001, "tick", "closed:forced close"},
+        {30002, "due", "never"});
 }
 
 static void closing_and_lost_keeps_its_reason(void **state)
 {
-    RUN(EIO_POLLING, {1, "close", ""}, {2, "lost", "closed:forced close"});
-    RUN(EIO_POLLING, {1, "close", ""}, {2, "get while queue", "held"},
+    RUN(EIO_POLLING, {1, "close", "closing:forced close"}, {2, "lost", "closed:forced close"});
+    RUN(EIO_POLLING, {1, "close", "closing:forced close"}, {2, "get while queue", "held"},
         {3, "get", "1 closed:forced close refused"});
 }
 
 static void message_handler_may_close(void **state)
 {
     fake.close_on_message = true;
-    RUN(EIO_POLLING, {1, "4a", "message:a"}, {2, "4b", ""}, {3, "due", "30001"});
+    RUN(EIO_POLLING, {1, "4a", "message:a closing:forced close"}, {2, "4b", ""},
+        {3, "due", "30001"});
     RUN(EIO_POLLING, {1, "get", "held"}, {2, "4a", "message:a 1 closed:forced close"});
     RUN(EIO_WEBSOCKET, {1, "4a", "message:a closed:forced close"}, {2, "4b", ""});
     fake.close_on_message = false;
@@ -360,7 +375,7 @@ static void lost_probe_leaves_the_session_on_polling(void **state)
 static void end_of_the_session_closes_the_probe(void **state)
 {
     RUN(EIO_POLLING, {0, "probe", "may"}, {1, "lost", "probe-close closed:transport error"});
-    RUN(EIO_POLLING, {0, "probe", "may"}, {1, "close", "probe-close"}, {1, "due", "30001"});
+    RUN(EIO_POLLING, {0, "probe", "may"}, {1, "close", "probe-close closing:forced close"}, {1, "due", "30001"});
     RUN(EIO_POLLING, {0, "get", "held"}, {0, "probe", "may"},
         {1, "close", "1 probe-close closed:forced close"});
 }

@@ -22,7 +22,7 @@ static const struct eio_settings brief = {2000, 1500, 1000, 3000};
 static struct {
     struct eio_session s;
     uint64_t now, seed;
-    unsigned closed, upgraded, queued;
+    unsigned closed, closing, upgraded, queued;
     bool probing, close_on_message;
 } w;
 
@@ -71,7 +71,7 @@ static void on_message(struct eio_session *s, bool binary, struct str_view data)
     (void)binary;
     (void)data;
     assert_int_equal(s->state, EIO_STATE_OPEN);
-    if (w.close_on_message) eio_session_close(s, REASON_FORCED_CLOSE, w.now);
+    if (w.close_on_message) eio_session_close(s, REASON_FORCED_CLOSE, w.queued == 0, w.now);
 }
 
 static void on_closed(struct eio_session *s, enum close_reason reason)
@@ -82,13 +82,21 @@ static void on_closed(struct eio_session *s, enum close_reason reason)
     assert_false(w.probing);
 }
 
-static const struct eio_session_ops ops = {on_send,     on_probe_pong, on_probe_close,
-                                           on_upgraded, on_message,    on_closed};
+static void on_closing(struct eio_session *s, enum close_reason reason)
+{
+    assert_int_equal(w.closing++, 0);
+    assert_int_equal(w.closed, 0);
+    assert_int_equal(s->state, EIO_STATE_CLOSING);
+    assert_true(reason > REASON_NONE && reason < REASON_COUNT);
+}
+
+static const struct eio_session_ops ops = {on_send,    on_probe_pong, on_probe_close, on_upgraded,
+                                           on_message, on_closed,     on_closing};
 
 static void begin(void)
 {
     enum eio_transport t = draw(4) ? EIO_POLLING : EIO_WEBSOCKET;
-    w.closed = w.upgraded = w.queued = 0;
+    w.closed = w.closing = w.upgraded = w.queued = 0;
     w.probing = false;
     eio_session_init(&w.s, &brief, &ops, t, w.now);
 }
@@ -165,7 +173,7 @@ static void one_event(void)
         w.now = eio_session_deadline(s) == UINT64_MAX ? w.now : eio_session_deadline(s) + draw(3);
         break;
     case 11:
-        if (draw(20) == 0) eio_session_close(s, REASON_FORCED_CLOSE, w.now);
+        if (draw(20) == 0) eio_session_close(s, REASON_FORCED_CLOSE, w.queued == 0, w.now);
         if (draw(60) == 0) eio_session_lost(s, REASON_TRANSPORT_CLOSE);
         if (draw(60) == 0) eio_session_bad_packet(s);
         break;

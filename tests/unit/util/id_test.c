@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 /* Third party */
 #include <cmocka.h>
 /* Util */
@@ -69,12 +71,35 @@ static void only_the_asked_length_is_written(void **state)
     }
 }
 
+/* Processes made by fork() share a past, not a future. */
+static void child_draws_ids_of_its_own(void **state)
+{
+    char own[ID_LEN], childs[ID_LEN];
+    int fds[2], status = 0;
+    (void)state;
+    id_random(own, 1); /* something is left to draw from */
+    assert_int_equal(pipe(fds), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        id_random(childs, ID_LEN);
+        _exit(write(fds[1], childs, ID_LEN) == ID_LEN ? 0 : 1);
+    }
+    id_random(own, ID_LEN);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(read(fds[0], childs, ID_LEN), ID_LEN);
+    assert_memory_not_equal(own, childs, ID_LEN);
+    close(fds[0]);
+    close(fds[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ids_begin_with_their_node_and_do_not_repeat),
         cmocka_unit_test(characters_are_those_of_base64url),
         cmocka_unit_test(only_the_asked_length_is_written),
+        cmocka_unit_test(child_draws_ids_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -184,8 +184,9 @@ static void fires_at_its_tick_and_once(void **state)
     (void)state;
     t.acts = false;
     begin(1000);
-    set(0, 1016);
     set(1, 1017);
+    assert_int_equal(wheel_next(&t.wheel), 1024);
+    set(0, 1016);
     assert_int_equal(wheel_next(&t.wheel), 1016);
     advance(1015);
     assert_int_equal(t.fired, 0);

@@ -1,0 +1,225 @@
+/* Bus messages are whole copies; the bus of one process delivers in order at the turn's end. */
+/* System */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+/* Third party */
+#include <cmocka.h>
+/* Util */
+#include "util/x_alloc.h"
+/* Cluster */
+#include "cluster/bus.h"
+
+/* --- messages */
+
+static void message_is_a_copy_of_everything(void **state)
+{
+    char *nsp = x_strdup("/chat"), *json = x_strdup("[\"e\"]"), *name = x_strdup("room");
+    struct str_view rooms[] = {sv_of(name), sv_make(name, 2)}, except[] = {sv_of(name)},
+                    attachments[] = {SV("\0\1"), SV(""), sv_of(name)};
+    (void)state;
+    struct bus_msg *m = bus_msg_new(&(struct bus_msg){.refs = 77,
+                                                      .flags = BUS_VOLATILE,
+                                                      .nsp = sv_of(nsp),
+                                                      .json = sv_of(json),
+                                                      .rooms = rooms,
+                                                      .except = except,
+                                                      .attachments = attachments,
+                                                      .nrooms = 2,
+                                                      .nexcept = 1,
+                                                      .nattachments = 3});
+    x_free(nsp);
+    x_free(json);
+    memset(name, 'x', 4);
+    x_free(name);
+    memset(rooms, 0, sizeof(rooms));
+    assert_int_equal(m->refs, 1);
+    assert_int_equal(m->flags, BUS_VOLATILE);
+    assert_true(sv_eq(m->nsp, SV("/chat")));
+    assert_true(sv_eq(m->json, SV("[\"e\"]")));
+    assert_int_equal(m->nrooms, 2);
+    assert_true(sv_eq(m->rooms[0], SV("room")));
+    assert_true(sv_eq(m->rooms[1], SV("ro")));
+    assert_int_equal(m->nexcept, 1);
+    assert_true(sv_eq(m->except[0], SV("room")));
+    assert_int_equal(m->nattachments, 3);
+    assert_true(sv_eq(m->attachments[0], SV("\0\1")));
+    assert_true(sv_eq(m->attachments[1], SV("")));
+    assert_true(sv_eq(m->attachments[2], SV("room")));
+    assert_ptr_equal(bus_msg_hold(m), m);
+    bus_msg_rele(m);
+    assert_true(sv_eq(m->nsp, SV("/chat")));
+    bus_msg_rele(m);
+    bus_msg_rele(NULL);
+}
+
+static void message_may_be_empty(void **state)
+{
+    (void)state;
+    struct bus_msg *m = bus_msg_new(&(struct bus_msg){0});
+    assert_int_equal(m->nsp.n + m->json.n + m->nrooms + m->nexcept + m->nattachments, 0);
+    bus_msg_rele(m);
+}
+
+/* --- the local bus */
+
+static struct {
+    struct bus *bus;
+    char log[4096];
+    bool echo, echo_done;
+} t;
+
+static void note(const char *what, struct str_view more)
+{
+    size_t n = strlen(t.log);
+    if (!*what && !more.n) return;
+    snprintf(t.log + n, sizeof(t.log) - n, "%s%s%.*s", n ? " " : "", what, SV_ARG(more));
+}
+
+static void assert_log(const char *text)
+{
+    assert_string_equal(t.log, text);
+    t.log[0] = '\0';
+}
+
+static void on_done(bool taken, void *arg);
+
+static void publish(const char *json, const char *done)
+{
+    union { /* callbacks take what they are given without const */
+        const char *in;
+        void *out;
+    } arg = {done};
+    struct bus_msg *m = bus_msg_new(&(struct bus_msg){.json = sv_of(json)});
+    t.bus->ops->publish(t.bus, m, done ? on_done : NULL, arg.out);
+}
+
+static void on_done(bool taken, void *arg)
+{
+    note(taken ? "done-" : "lost-", sv_of(arg));
+    if (t.echo_done) {
+        t.echo_done = false;
+        publish("from-done", "from-done");
+    }
+}
+
+static void on_deliver(const struct bus_msg *m, void *arg)
+{
+    assert_ptr_equal(arg, &t);
+    note("", m->json);
+    if (t.echo) publish("echo", NULL);
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    memset(&t, 0, sizeof(t));
+    t.bus = bus_local_new(on_deliver, &t);
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    if (t.bus) t.bus->ops->free(t.bus);
+    return 0;
+}
+
+static bool flush(void)
+{
+    return t.bus->ops->flush(t.bus);
+}
+
+static void delivers_in_order_and_says_so_behind_each(void **state)
+{
+    (void)state;
+    assert_false(flush());
+    publish("a", "a");
+    publish("b", NULL);
+    publish("c", "c");
+    assert_log(""); /* nothing from within publish */
+    assert_false(flush());
+    assert_log("a done-a b c done-c");
+    assert_false(flush());
+    assert_log("");
+}
+
+static void what_a_delivery_publishes_waits_for_the_next_flush(void **state)
+{
+    (void)state;
+    t.echo = true;
+    publish("a", NULL);
+    publish("b", NULL);
+    assert_true(flush());
+    assert_log("a b");
+    assert_true(flush());
+    assert_log("echo echo");
+    t.echo = false;
+    assert_false(flush());
+    assert_log("echo echo");
+    assert_false(flush());
+    t.echo_done = true;
+    publish("c", "c");
+    assert_true(flush());
+    assert_log("c done-c");
+    assert_false(flush());
+    assert_log("from-done done-from-done");
+}
+
+static void publisher_may_keep_the_message(void **state)
+{
+    (void)state;
+    struct bus_msg *m = bus_msg_new(&(struct bus_msg){.json = SV("kept")});
+    t.bus->ops->publish(t.bus, bus_msg_hold(m), NULL, NULL);
+    t.bus->ops->publish(t.bus, bus_msg_hold(m), NULL, NULL);
+    assert_false(flush());
+    assert_log("kept kept");
+    assert_int_equal(m->refs, 1);
+    bus_msg_rele(m);
+}
+
+static void many_in_one_turn(void **state)
+{
+    (void)state;
+    for (unsigned round = 0; round < 3; round++) {
+        for (unsigned i = 0; i < 3000; i++)
+            publish("", i % 1000 ? NULL : "k");
+        assert_false(flush());
+        size_t n = 0;
+        for (const char *p = t.log; (p = strstr(p, "done-k")); p++)
+            n++;
+        assert_int_equal(n, 3);
+        t.log[0] = '\0';
+    }
+}
+
+static void free_answers_the_rest(void **state)
+{
+    (void)state;
+    publish("a", "a");
+    publish("b", NULL);
+    publish("c", "c");
+    t.echo_done = true; /* even what a callback publishes meanwhile */
+    t.bus->ops->free(t.bus);
+    t.bus = NULL;
+    assert_log("lost-a lost-c lost-from-done");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(message_is_a_copy_of_everything),
+        cmocka_unit_test(message_may_be_empty),
+        TEST(delivers_in_order_and_says_so_behind_each),
+        TEST(what_a_delivery_publishes_waits_for_the_next_flush),
+        TEST(publisher_may_keep_the_message),
+        TEST(many_in_one_turn),
+        TEST(free_answers_the_rest),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
