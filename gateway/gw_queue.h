@@ -1,5 +1,6 @@
-/* What waits for one client: references to messages, oldest first. Holds no memory when empty. It
- * knows no limits; gw_conn.c decides who has too much. */
+/* What waits for one client: references to messages, oldest first. Up to two need no memory of
+ * their own, and an empty queue holds none. It knows no limits; gw_conn.c decides who has too much.
+ */
 #ifndef PEAL_GW_QUEUE_H
 #define PEAL_GW_QUEUE_H
 
@@ -7,8 +8,10 @@
 
 #include "proto/eio_msg.h"
 
+/* Zeroed memory is an empty queue. It must not be moved while it holds something. */
 struct gw_queue {
-    struct eio_msg **v;
+    struct eio_msg **v; /* NULL when empty, else `few` or memory of its own */
+    struct eio_msg *few[2];
     uint32_t first, n, cap;
     size_t bytes; /* eio_msg_size() of all */
 };

@@ -30,7 +30,7 @@
 
 #define CLOSE_WAIT_MS 3000
 #define TICK_MS 1000
-#define RX_SIZE 1024        /* bytes the library reads at a time, and keeps per connection */
+#define RX_SIZE 512         /* bytes the library reads at a time, and keeps per connection */
 #define TX_SIZE (64u << 20) /* no cutting of writes */
 #define MAX_REST 65536
 

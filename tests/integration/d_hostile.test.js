@@ -472,11 +472,13 @@ group('what RFC 6455 allows works', main, async (gw) => {
     ws.send(frame('unasked', { op: 10 }));
     await ws.works();
     // Of pings that come together not each must be answered (section 5.5.3).
-    ws.send(Buffer.concat(Array.from({ length: 500 }, (_, i) => frame(`${i}`, { op: 9 }))));
-    assert.strictEqual((await ws.frame()).op, 10);
-    ws.text('421["quiet"]');
-    let f = await ws.frame();
-    while (f.op === 10) f = await ws.frame();
+    const pinged = await joined(gw);
+    pinged.send(Buffer.concat(Array.from({ length: 500 }, (_, i) => frame(`${i}`, { op: 9 }))));
+    assert.strictEqual((await pinged.frame()).op, 10);
+    pinged.text('421["quiet"]');
+    let f = await pinged.frame();
+    while (f.op === 10) f = await pinged.frame();
+    pinged.raw.drop();
     assert.strictEqual(f.payload.toString(), '431[{"status":"ok"}]');
     const word = Buffer.from('421["quiet","\u20ac\ud83d\ude00"]');
     for (let at = 0; at <= word.length; at++) {
@@ -1051,11 +1053,12 @@ test('it waits without work for peers that do nothing, and stops in spite of the
     }
 });
 
-test('memory is back to the start, and the gateways end well', { timeout: 60000 }, async () => {
+test('memory is back to the start, and the gateways end well', { timeout: 60000 }, async (t) => {
     for (const gw of gateways) {
         await gw.good();
         await gw.idle();
         const grown = gw.rss() - gw.before.rss;
+        t.diagnostic(`${grown} KiB more than at the start, ${gw.fds()} descriptors of ${gw.before.fds}`);
         // Sanitizers keep freed memory in quarantine. Without them, what remains is the allocator's: pages that
         // one living block holds, tables sized by the highest descriptor (16 bytes each), shared buffers.
         if (!gw.sanitized && !process.env.PEAL_WRAP) assert.ok(grown < 8192, `${grown} KiB more than at the start`);

@@ -375,7 +375,8 @@ static void lost_probe_leaves_the_session_on_polling(void **state)
 static void end_of_the_session_closes_the_probe(void **state)
 {
     RUN(EIO_POLLING, {0, "probe", "may"}, {1, "lost", "probe-close closed:transport error"});
-    RUN(EIO_POLLING, {0, "probe", "may"}, {1, "close", "probe-close closing:forced close"}, {1, "due", "30001"});
+    RUN(EIO_POLLING, {0, "probe", "may"}, {1, "close", "probe-close closing:forced close"},
+        {1, "due", "30001"});
     RUN(EIO_POLLING, {0, "get", "held"}, {0, "probe", "may"},
         {1, "close", "1 probe-close closed:forced close"});
 }
