@@ -79,6 +79,10 @@ static void extend_pong(struct eio_session *s, uint64_t now)
 
 void eio_session_packet(struct eio_session *s, const struct eio_packet *p, uint64_t now)
 {
+    if (s->state == EIO_STATE_CLOSING && p->type == EIO_CLOSE) { /* both want it: nobody to tell */
+        finish_telling(s, EIO_NOOP, s->close_reason);
+        return;
+    }
     if (s->state != EIO_STATE_OPEN) return;
     if (p->type != EIO_PONG) extend_pong(s, now);
     switch (p->type) {

@@ -1059,9 +1059,12 @@ test('memory is back to the start, and the gateways end well', { timeout: 60000 
         await gw.idle();
         const grown = gw.rss() - gw.before.rss;
         t.diagnostic(`${grown} KiB more than at the start, ${gw.fds()} descriptors of ${gw.before.fds}`);
-        // Sanitizers keep freed memory in quarantine. Without them, what remains is the allocator's: pages that
-        // one living block holds, tables sized by the highest descriptor (16 bytes each), shared buffers.
-        if (!gw.sanitized && !process.env.PEAL_WRAP) assert.ok(grown < 8192, `${grown} KiB more than at the start`);
+        // Sanitizers keep freed memory in quarantine. Without them there remain polling sessions that nobody ended
+        // (an eighth of the storm, some 600 bytes each, until their pings time out), tables sized by the highest
+        // descriptor, and the allocator's pages that one living block holds. Half a KiB lost by each connection of
+        // the storm would be seen.
+        const bound = 4096 + STORM / 10;
+        if (!gw.sanitized && !process.env.PEAL_WRAP) assert.ok(grown < bound, `${grown} KiB more than at the start`);
         await gw.stop();
     }
 });

@@ -250,7 +250,7 @@ static void bytes_that_are_no_packet_end_the_session(void **state)
 static void nothing_follows_the_end(void **state)
 {
     RUN(EIO_POLLING, {1, "lost", "closed:transport error"}, {2, "lost", ""}, {2, "close", ""},
-        {2, "4a", ""}, {2, "1", ""}, {2, "2", ""}, {2, "junk", ""}, {2, "probe", "may not"},
+        {2, "4a", ""}, {2, "6", ""}, {2, "2", ""}, {2, "junk", ""}, {2, "probe", "may not"},
         {2, ">2probe", ""}, {2, ">5", ""}, {2, ">lost", ""}, {2, "answered", ""},
         {90000, "tick", ""}, {90000, "due", "never"});
 }
@@ -289,10 +289,17 @@ static void orderly_close_delivers_the_queue_first(void **state)
 
 static void closing_ignores_what_comes_in(void **state)
 {
-    RUN(EIO_POLLING, {1, "close", "closing:forced close"}, {2, "4a", ""}, {2, "1", ""},
+    RUN(EIO_POLLING, {1, "close", "closing:forced close"}, {2, "4a", ""}, {2, "6", ""},
         {2, "2", ""}, {2, "junk", ""}, {2, "3", ""}, {2, "close", ""}, {2, "probe", "may not"},
         {25000, "tick", ""}, {30000, "tick", ""}, {30001, "tick", "closed:forced close"},
         {30002, "due", "never"});
+}
+
+static void closing_ends_when_the_client_closes_too(void **state)
+{
+    RUN(EIO_POLLING, {1, "close", "closing:forced close"}, {2, "1", "closed:forced close"});
+    RUN(EIO_POLLING, {1, "close", "closing:forced close"}, {2, "get while queue", "held"},
+        {3, "1", "6 closed:forced close"});
 }
 
 static void closing_and_lost_keeps_its_reason(void **state)
@@ -409,6 +416,7 @@ int main(void)
         cmocka_unit_test(close_of_ours_is_told_to_a_pending_poll),
         cmocka_unit_test(orderly_close_delivers_the_queue_first),
         cmocka_unit_test(closing_ignores_what_comes_in),
+        cmocka_unit_test(closing_ends_when_the_client_closes_too),
         cmocka_unit_test(closing_and_lost_keeps_its_reason),
         cmocka_unit_test(message_handler_may_close),
         cmocka_unit_test(upgrade_by_the_book),
