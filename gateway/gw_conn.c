@@ -1,11 +1,11 @@
 /* Design notes
  *
  * - Nothing is written outside gw_conn_phase(): what a turn queued for a connection leaves in one
- * write at its end. Two exceptions answer on a WebSocket that is not the session's transport yet:
- * the probe's pong and its close.
- * - Closing is said once (on_closed): the upper layer is told and the sid is forgotten at once; the
- * transport is shut and the memory freed in the phase. A walk over sockets (fan-out) may not close,
- * it dooms. */
+ *   write at its end. Two exceptions answer on a WebSocket that is not the session's transport yet:
+ *   the probe's pong and its close.
+ * - The upper layer hears the end once (end_upper), as soon as it is decided; a polling session may
+ *   then live on until its client has been told. The transport is shut and the memory freed in the
+ *   phase. A walk over sockets (fan-out) may not close, it dooms. */
 
 /* System */
 #include <arpa/inet.h>
@@ -19,10 +19,6 @@
 #include "gw_flush.h"
 #include "gw_http.h"
 #include "gw_poll.h"
-
-#define WRITE_CHUNK                                                                                \
-    (256u << 10)      /* bytes handed to a socket at a time; what sticks is copied once */
-#define GATHER_MAX 32 /* messages gathered into one write */
 
 /* ---- queue */
 

@@ -1,10 +1,10 @@
 /* Design notes
  *
  * - The packet is encoded once, when the first client for it is met; each client's queue holds a
- * reference.
+ *   reference.
  * - A socket is met at most once, though it may be in several of the rooms: it carries the number
- * of the last fan-out that met it. Excepted sockets are met first and skipped that way, so the walk
- * over members has no inner loop. Cost: members of the rooms named, nothing else.
+ *   of the last fan-out that met it. Excepted sockets are met first and skipped that way, so the walk
+ *   over members has no inner loop. Cost: members of the rooms named, nothing else.
  * - Nothing is closed during the walk (gw_conn_send() dooms), so the indexes stand still. */
 
 /* System */

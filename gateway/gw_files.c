@@ -1,8 +1,8 @@
 /* Design notes
  *
  * - A path is decoded once and refused if any segment is "..", "." or begins with a dot, or if it
- * holds a backslash or a NUL; the file is then opened segment-safe by openat2(RESOLVE_BENEATH), so
- * that symbolic links cannot leave the folder either.
+ *   holds a backslash or a NUL; the file is then opened segment-safe by openat2(RESOLVE_BENEATH), so
+ *   that symbolic links cannot leave the folder either.
  * - The validator is size and modification time; a browser's reload costs a 304. */
 
 /* System */

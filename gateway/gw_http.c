@@ -1,12 +1,12 @@
 /* Design notes
  *
  * - One buffer each for what comes in and what goes out; both are freed when empty, so an idle or
- * polling connection holds none.
+ *   polling connection holds none.
  * - A held request reads on, but only to notice the peer's end and to keep what is pipelined, up to
- * one head; more is abuse.
+ *   one head; more is abuse.
  * - An answer with `close` behind an unread body is followed by a linger: half-close, then the rest
- * is read away for a while. Closing at once would reset the connection and could destroy the answer
- * on its way. */
+ *   is read away for a while. Closing at once would reset the connection and could destroy the answer
+ *   on its way. */
 
 /* System */
 #include <assert.h>

@@ -17,8 +17,7 @@ enum gw_http_state {
     GW_HTTP_HEAD,   /* reading a head, or idle */
     GW_HTTP_BODY,   /* reading a body */
     GW_HTTP_HELD,   /* a request waits for its answer */
-    GW_HTTP_LINGER, /* answered for the last time; reading the rest away so that the answer arrives
-                     */
+    GW_HTTP_LINGER, /* answered for the last time; reads the rest away so that the answer arrives */
     GW_HTTP_DEAD,   /* freed at the turn's end */
 };
 
@@ -30,7 +29,7 @@ struct gw_http {
     struct wheel_entry timer;
     int fd; /* -1: handed over or closed */
     uint8_t state;
-    bool is_dirty, keep_alive, head_only, gzip, post_octets, eof, reading, unread_body;
+    bool is_dirty, keep_alive, head_only, gzip, eof, reading, unread_body;
     size_t scan; /* how far `in` has been searched for a head's end */
     struct buf in, out, body;
     struct buf cors; /* header lines for the answer of this request */

@@ -1,13 +1,13 @@
 /* Design notes
  *
  * - The token of the handshake request is verified at the first namespace connect that needs it and
- * then forgotten; the identity stays for further namespaces of the connection (if it has not
- * expired by then).
+ *   then forgotten; the identity stays for further namespaces of the connection (if it has not
+ *   expired by then).
  * - One timer per socket: the authentication deadline while PENDING; then the expiry warning, then
- * the expiry. The wall clock is asked again when it fires, so a clock that was set or a machine
- * that slept does not matter.
+ *   the expiry. The wall clock is asked again when it fires, so a clock that was set or a machine
+ *   that slept does not matter.
  * - A refresh must be for the same subject; one that fails leaves the socket as it was until its
- * own expiry. */
+ *   own expiry. */
 
 /* System */
 #include <assert.h>

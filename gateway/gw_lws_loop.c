@@ -1,20 +1,20 @@
 /* Design notes
  *
  * - libwebsockets tells through io() which readiness it wants of a descriptor; one libevent event
- * each carries both directions. Write readiness is asked for only while output is really stuck (the
- * gateway writes directly at the turn's end), so epoll is not touched on the fast path.
+ *   each carries both directions. Write readiness is asked for only while output is really stuck (the
+ *   gateway writes directly at the turn's end), so epoll is not touched on the fast path.
  * - The private data of a wsi is not reachable through the public interface of 4.1.6, so events are
- * kept in a table by descriptor. A slot is emptied when the library stops both directions, which it
- * does before it closes the descriptor.
+ *   kept in a table by descriptor. A slot is emptied when the library stops both directions, which it
+ *   does before it closes the descriptor.
  * - 4.1.6 was built without a libevent plug-in. Asked for LWS_SERVER_OPTION_LIBEVENT it calls the
- * exported lws_plugins_init() for "evlib_event"; the definition below takes that call's place and
- * hands over our table, with no file in the library's folder. The layout is that of
- * lib/event-libs/private-lib-event-libs.h in 4.1.x, hence the check of the version.
+ *   exported lws_plugins_init() for "evlib_event"; the definition below takes that call's place and
+ *   hands over our table, with no file in the library's folder. The layout is that of
+ *   lib/event-libs/private-lib-event-libs.h in 4.1.x, hence the check of the version.
  * - A connection that the library has given up but whose output is stuck is kept for five seconds,
- * and its input is neither read nor unwatched meanwhile: the loop would turn without rest.
- * on_ready() sees that input stays where it is and ends the connection.
+ *   and its input is neither read nor unwatched meanwhile: the loop would turn without rest.
+ *   on_ready() sees that input stays where it is and ends the connection.
  * - Its timers are one sorted list that hangs off any scheduled entry. We run it once a second:
- * only time-outs of closing sockets are ever in it. */
+ *   only time-outs of closing sockets are ever in it. */
 
 /* System */
 #include <string.h>

@@ -1,14 +1,14 @@
 /* Design notes
  *
  * - libwebsockets gets one canonical upgrade request, made here, never the client's own bytes: its
- * HTTP side has defects that a crafted request reaches. It completes the handshake inside the
- * adoption call.
+ *   HTTP side has defects that a crafted request reaches. It completes the handshake inside the
+ *   adoption call.
  * - Frames leave by LWS_WRITE_RAW, which a partly sent write does not corrupt; while output is
- * stuck nothing more is written, so the library's unbounded list holds one write at most.
+ *   stuck nothing more is written, so the library's unbounded list holds one write at most.
  * - Our close: frames, a close frame, half-close of the TCP connection, then the peer has
- * CLOSE_WAIT_MS to answer. Waiting sockets are on a list in the order of their deadlines (all wait
- * equally long), because the library's own timers are a sorted list that many closes at once would
- * make quadratic.
+ *   CLOSE_WAIT_MS to answer. Waiting sockets are on a list in the order of their deadlines (all wait
+ *   equally long), because the library's own timers are a sorted list that many closes at once would
+ *   make quadratic.
  * - The library's per-session memory is our struct, so a WebSocket costs no allocation of ours. */
 
 /* System */

@@ -1,9 +1,9 @@
 /* Design notes
  *
  * - Deadlines follow the plan, not the firing: the pong is due ping_timeout after the ping was due.
- * So a session is gone exactly ping_interval + ping_timeout after its last pong, however coarse the
+ *   So a session is gone exactly ping_interval + ping_timeout after its last pong, however coarse the
  *   timers are. Only when we ourselves were held up (LATE_MS, or a quarter of the pong's time)
- * does the pong's time start anew: our pause is not the client's fault.
+ *   does the pong's time start anew: our pause is not the client's fault.
  * - "closed" is the last thing said; nothing is sent behind it.
  * - The reference clears a running pong deadline at an upgrade and may then never ping again; here
  *   the deadline is set anew. */

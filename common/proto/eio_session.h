@@ -5,10 +5,10 @@
  * to call eio_session_tick(). Source: engine.io-protocol v4 and engine.io 6.6; sentences quoted in
  * the .c.
  *
- *            poll_begin / packets                close() while no poll is pending
- *   OPEN ────────────────────────────▶ OPEN ────────────────────────────────▶ CLOSING
- *     │  lost, bad packet, no pong, close()                                      │ next poll, or
- * time out └───────────────────────────────────────▶ CLOSED ◀────────────────────────┘
+ *   OPEN ── close(), when a polling client must wait for its next poll to be told ──▶ CLOSING
+ *     │                                                                                  │
+ *     │ lost, bad packet, no pong, close()              next poll, its close, or time out│
+ *     └────────────────────────────────────▶ CLOSED ◀────────────────────────────────────┘
  */
 #ifndef PEAL_PROTO_EIO_SESSION_H
 #define PEAL_PROTO_EIO_SESSION_H
