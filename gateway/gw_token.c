@@ -1,3 +1,7 @@
+/* A browser sends cookies along with requests of any page, and WebSockets are not held back by CORS: a
+ * token in a cookie counts only if the page is one of ours. The other sources are put in by the page
+ * itself. */
+
 /* Util */
 #include "util/x_alloc.h"
 /* Gateway */
@@ -17,6 +21,24 @@ static bool from_header(const struct http_head *head, struct str_view *token)
     if (!v || v->n < scheme.n || !sv_eq_nocase(sv_make(v->p, scheme.n), scheme)) return false;
     *token = sv_trim(sv_skip(*v, scheme.n));
     return true;
+}
+
+/* No Origin (no browser), the same host as the request's, or one that cors.origins names. "*" is no
+ * name. */
+static bool is_own_page(const struct cfg *cfg, const struct http_head *head)
+{
+    const struct str_view *origin = http_head_get(head, SV("Origin"));
+    const struct str_view *host = http_head_get(head, SV("Host"));
+    if (!origin) return true;
+    if (cfg_list_has(&cfg->cors_origins, *origin) && !sv_eq(*origin, SV("*"))) return true;
+    struct str_view rest = *origin;
+    if (sv_starts_with(rest, SV("https://")))
+        rest = sv_skip(rest, 8);
+    else if (sv_starts_with(rest, SV("http://")))
+        rest = sv_skip(rest, 7);
+    else
+        return false;
+    return host && sv_eq_nocase(rest, *host);
 }
 
 char *gw_token_take(const struct cfg *cfg, const struct http_head *head)
@@ -39,7 +61,8 @@ char *gw_token_take(const struct cfg *cfg, const struct http_head *head)
         buf_fini(&b);
         if (found) return found;
     }
-    if (cfg->auth_cookie[0] && http_cookie_get(head, sv_of(cfg->auth_cookie), &token))
+    if (cfg->auth_cookie[0] && is_own_page(cfg, head) &&
+        http_cookie_get(head, sv_of(cfg->auth_cookie), &token))
         return copy(token);
     return NULL;
 }

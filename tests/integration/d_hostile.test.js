@@ -17,18 +17,18 @@ const lazy = (settings) => {
     return () => (started ||= Gateway.start(settings).then((gw) => (gateways.push(gw), gw)));
 };
 const ROUTES = { 'routes.events': 'message=all,quiet=none' };
+const NAMES = { 'socketio.namespaces': '/,/n*', 'routes.client_rooms': 'r*' };
 const main = lazy({
-    ...ROUTES,
+    ...ROUTES, ...NAMES,
     'gateway.head_timeout': 400, 'gateway.body_timeout': 500, 'gateway.keepalive_timeout': 1000,
-    'engine.upgrade_timeout': 500, 'socketio.namespaces': '/,/n*',
-    'routes.client_rooms': 'r*', 'engine.close_timeout': 1000,
+    'engine.upgrade_timeout': 500, 'engine.close_timeout': 1000,
 });
 const hasty = lazy({
     ...ROUTES,
     'engine.ping_interval': 150, 'engine.ping_timeout': 150, 'socketio.connect_timeout': 400,
     'queue.max_bytes': 65536, 'queue.max_age': 600, 'engine.close_timeout': 300,
 });
-const patient = lazy(ROUTES); // with the default time limits: the crowd itself may be slow
+const patient = lazy({ ...ROUTES, ...NAMES }); // with the default time limits: the crowd itself may be slow
 const event = lazy({ ...ROUTES, 'auth.mode': 'either', 'auth.timeout': 700 });
 const narrow = lazy({ ...ROUTES, 'gateway.max_connections': 64, 'engine.ping_interval': 500, 'engine.ping_timeout': 500 });
 

@@ -146,6 +146,35 @@ static void modes_that_ask_for_no_token_take_none(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
+static void cookie_counts_for_own_pages_only(void **state)
+{
+    static const struct {
+        const char *origins, *fields, *want;
+    } cases[] = {
+        {"", "", "t"},
+        {"", "Origin: http://h\r\n", "t"},
+        {"", "Origin: https://H\r\n", "t"},
+        {"", "Origin: http://evil\r\n", NULL},
+        {"", "Origin: http://h.evil\r\n", NULL},
+        {"", "Origin: http://evil/h\r\n", NULL},
+        {"", "Origin: null\r\n", NULL},
+        {"", "Origin: h\r\n", NULL},
+        {"*", "Origin: http://evil\r\n", NULL},
+        {"*", "Origin: *\r\n", NULL},
+        {"http://app", "Origin: http://app\r\n", "t"},
+        {"http://app", "Origin: http://evil\r\n", NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char *origins = x_asprintf("cors.origins=%s", cases[i].origins);
+        char *fields = x_asprintf("Cookie: jwt=t\r\n%s", cases[i].fields);
+        set(origins);
+        assert_token("", fields, cases[i].want);
+        x_free(origins);
+        x_free(fields);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -154,6 +183,7 @@ int main(void)
         TEST(long_token_in_a_query_is_malformed),
         TEST(long_token_elsewhere_is_malformed_too),
         TEST(modes_that_ask_for_no_token_take_none),
+        TEST(cookie_counts_for_own_pages_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
