@@ -162,10 +162,11 @@ function renewSoon() {
   renewTimer = setTimeout(renew, Math.max(0, session.since + session.ttl * 500 - Date.now()));
 }
 
-/* A connection beside the live one, with the signature spoilt. */
+/* A connection beside the live one, with the signature spoilt. Its last character stays: it carries
+ * bits that must be zero, and a wrong one there is no signature at all. */
 function tryBadToken() {
   const [head, body, mac] = session.token.split('.');
-  const spoilt = [head, body, [...mac].reverse().join('')].join('.');
+  const spoilt = [head, body, [...mac.slice(0, -1)].reverse().join('') + mac.at(-1)].join('.');
   const other = io({ query: { token: spoilt }, forceNew: true, reconnection: false });
   $('bad-token').disabled = true;
   const done = () => {

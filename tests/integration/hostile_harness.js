@@ -66,6 +66,9 @@ class Gateway {
         for (const stream of [gw.child.stdout, gw.child.stderr])
             stream.setEncoding('utf8').on('data', (t) => gw.hear(t));
         gw.exited = once(gw.child, 'exit');
+        const kill = () => gw.child.kill('SIGKILL');
+        process.once('exit', kill); // whatever becomes of the tests
+        gw.exited.then(() => process.off('exit', kill));
         gw.port = await new Promise((resolve, reject) => {
             gw.onPort = resolve;
             gw.exited.then(([code]) => reject(new Error(`gateway ended with ${code}: ${gw.text}`)));
