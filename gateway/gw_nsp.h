@@ -8,7 +8,7 @@
 #include "gw_hash.h"
 
 #define GW_NSP_MAX 128  /* bytes of a namespace's name */
-#define GW_ROOM_MAX 256 /* bytes of a room's name */
+#define GW_ROOM_MAX 261 /* bytes of a room's name: "user:" and the longest subject fit */
 
 struct gw_socket;
 

@@ -244,8 +244,8 @@ group('packets beyond a bound close or are refused', main, async (gw) => {
     await ask(`423["${'e'.repeat(256)}"]`, '433' + refusal('no_route', 'this event is not routed'));
     for (const n of [257, 100000])
         await ask(`423["${'e'.repeat(n)}"]`, '433' + refusal('no_route', "the event's name is too long"));
-    await ask(`424["join","r${'r'.repeat(255)}"]`, '434[{"status":"ok"}]');
-    for (const n of [256, 100000])
+    await ask(`424["join","r${'r'.repeat(260)}"]`, '434[{"status":"ok"}]');
+    for (const n of [261, 100000])
         await ask(`424["join","r${'r'.repeat(n)}"]`, '434' + refusal('bad_room', 'the first argument must name a room'));
     for (const room of ['"x"', '"user:u2"', '"r\\u0000"', '"r\\ud800"', '5', '{}', 'null', '""'])
         await ask(`424["join",${room}]`, '434' + (/^"(x|user)/.test(room)
