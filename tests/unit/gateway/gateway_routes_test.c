@@ -164,7 +164,7 @@ static void room_must_be_named_by_a_string(void **state)
         "[\"E\",\"a\\nb\"]",
         "[\"E\",\"a\\u0000b\"]",
         "[\"E\",\"\\ud800\"]",
-        "[\"E\",\"" S250 S10 "\"]",
+        "[\"E\",\"" S250 S10 "xx\"]",
     };
     static const char *const events[] = {"room", "join", "leave"};
     char packet[512];
