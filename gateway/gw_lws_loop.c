@@ -56,6 +56,7 @@ struct lws_event_loop_ops {
 };
 #endif
 
+#define READS_A_TURN 32 /* of one connection; the others have their turn too */
 #define UNREAD_MAX 16
 
 struct slot {
@@ -97,6 +98,23 @@ static int input_of(int fd)
     return ioctl(fd, FIONREAD, &n) ? 0 : n;
 }
 
+/* The library reads one small buffer an event. What else has come is read in the same turn, so that
+ * what it leads to leaves in one write: with 8 broadcasts in flight that halves the cost of a
+ * delivery (docs/performance.md). */
+static void read_on(int fd, struct lws *wsi, struct lws_context *cx)
+{
+    struct lws_pollfd p = {.fd = fd, .events = LWS_POLLIN};
+    int left = input_of(fd), before = 0;
+    for (int i = 1; i < READS_A_TURN && left > 0 && left != before; i++) {
+        if (lws_partial_buffered(wsi)) return;
+        p.revents = LWS_POLLIN;
+        lws_service_fd(cx, &p);
+        if (slot_of(fd)->wsi != wsi) return; /* it is gone */
+        before = left;
+        left = input_of(fd);
+    }
+}
+
 static void on_ready(evutil_socket_t fd, short what, void *arg)
 {
     struct lws_pollfd p = {.fd = fd};
@@ -114,6 +132,8 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
     if (s->unread >= UNREAD_MAX) {
         s->unread = 0;
         shutdown(fd, SHUT_RDWR); /* its next write fails, and that ends it */
+    } else if (what & EV_READ && !stuck) {
+        read_on(fd, wsi, arg);
     }
 }
 
