@@ -14,24 +14,8 @@
 #include "cluster/cfg.h"
 #include "cluster/cfg_row.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
-static bool read_text(struct cfg *c, const char *json, struct cfg_error *err)
-{
-    return cfg_read_text(c, sv_of(json), "peal.json", err);
-}
-
-/* Gives: x_free. */
-/* Not inlined: gcc 12 takes the stream's text for the local that points at it. */
-__attribute__((noinline)) static char *printed(const struct cfg *c)
-{
-    char *text = NULL;
-    size_t n = 0;
-    FILE *to = open_memstream(&text, &n);
-    cfg_print(c, to);
-    fclose(to);
-    return text;
-}
+/* This test */
+#include "unit/cluster/cfg_fixture.h"
 
 /* Not inlined: gcc 12 takes the stream's text for the local that points at it. */
 __attribute__((noinline)) static char *printed_by(void (*print)(FILE *))

@@ -16,24 +16,9 @@
 #include "cluster/cfg.h"
 #include "cluster/cfg_row.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
-static bool read_text(struct cfg *c, const char *json, struct cfg_error *err)
-{
-    return cfg_read_text(c, sv_of(json), "peal.json", err);
-}
-
-/* Gives: x_free. */
-/* Not inlined: gcc 12 takes the stream's text for the local that points at it. */
-__attribute__((noinline)) static char *printed(const struct cfg *c)
-{
-    char *text = NULL;
-    size_t n = 0;
-    FILE *to = open_memstream(&text, &n);
-    cfg_print(c, to);
-    fclose(to);
-    return text;
-}
+/* This test */
+#include "unit/cluster/cfg_fixture.h"
+#include "unit/temp_file.h"
 
 static void assert_list(const struct cfg_list *l, const char *joined)
 {
@@ -365,9 +350,9 @@ static void test_later_sources_win(void **state)
     cfg_fini(&c);
 }
 
-static void write_file(char *path, const char *text, size_t n)
+static void write_file(char path[TEMP_PATH_MAX], const char *text, size_t n)
 {
-    int fd = mkstemp(path);
+    int fd = temp_file_open(path);
     assert_true(fd >= 0);
     assert_int_equal(write(fd, text, n), n);
     close(fd);
@@ -376,7 +361,7 @@ static void write_file(char *path, const char *text, size_t n)
 static void test_file(void **state)
 {
     static const char text[] = "{\"gateway\": {\"port\": 8080}}\n";
-    char path[] = "/tmp/peal-cfg-XXXXXX", big[] = "/tmp/peal-cfg-XXXXXX";
+    char path[TEMP_PATH_MAX], big[TEMP_PATH_MAX];
     struct cfg c;
     struct cfg_error err;
     (void)state;

@@ -16,6 +16,7 @@
 /* Tests */
 #include "unit/gateway/gw_auth_fixture.h"
 #include "unit/gateway/gw_auth_vectors.h"
+#include "unit/temp_file.h"
 
 /* The words that refuse the configuration, or "ok". Takes c; lends until the next call. */
 static const char *mistake(struct cfg c)
@@ -211,7 +212,7 @@ static struct cfg cfg_with_file(const char *alg, const char *path)
     return c;
 }
 
-/* Writes text to path, which mkstemp() made. */
+/* Writes text to path, which temp_file_open() made. */
 static void write_file(const char *path, struct str_view text)
 {
     FILE *f = fopen(path, "w");
@@ -223,8 +224,8 @@ static void write_file(const char *path, struct str_view text)
 static void secrets_come_from_files(void **state)
 {
     (void)state;
-    char path[] = "/tmp/gw_auth_test.XXXXXX";
-    int fd = mkstemp(path);
+    char path[TEMP_PATH_MAX];
+    int fd = temp_file_open(path);
     assert_true(fd >= 0);
     close(fd);
     assert_mistake(cfg_with_file("HS256", path), "the file is empty");
