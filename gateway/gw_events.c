@@ -85,7 +85,7 @@ static void refuse(struct gw_socket *s, const struct gw_event *e, const char *co
 
 void gw_broadcast(struct gateway *gw, struct str_view nsp, const struct gw_target *to,
                   struct str_view json, const struct str_view *attachments, unsigned n,
-                  void (*done)(bool taken, void *arg), void *arg)
+                  bus_done_cb done, void *arg)
 {
     /* The message struct's views are not const because the bus owns its copy; this one is only
      * read. */
@@ -117,15 +117,27 @@ struct owed {
     char nsp[];
 };
 
-static void on_published(bool taken, void *arg)
+static void on_published(enum bus_outcome outcome, void *arg)
 {
     struct owed *o = arg;
     struct gw_socket *s =
         gw_socket_find(o->gw, sv_make(o->nsp, o->nsp_len), sv_make(o->id, ID_LEN));
     struct gw_event e = {.wants_ack = true, .ack_id = o->ack_id};
-    if (s && taken) gw_acks_send_ok(s, &e);
-    if (s && !taken)
+    switch (s ? outcome : BUS_TAKEN) {
+    case BUS_TAKEN:
+        if (s) gw_acks_send_ok(s, &e);
+        break;
+    case BUS_REFUSED:
         gw_acks_send_error(s, &e, "bus_unavailable", "the message bus has not taken it");
+        break;
+    case BUS_TOO_LARGE:
+        gw_acks_send_error(s, &e, "too_large", "the message is too large for the message bus");
+        break;
+    case BUS_UNCERTAIN:
+        gw_acks_send_error(s, &e, "bus_uncertain",
+                           "the message bus was lost; the message may have been delivered or not");
+        break;
+    }
     x_free(o);
 }
 

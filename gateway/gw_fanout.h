@@ -4,7 +4,7 @@
 
 #include "gw.h"
 
-/* A bus_deliver_cb; arg is the gateway. */
+/* For bus_events; arg is the gateway. */
 void gw_fanout_deliver(const struct bus_msg *m, void *arg);
 
 #endif

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cluster/bus.h"
 #include "proto/close_reason.h"
 #include "util/str_view.h"
 
@@ -79,9 +80,9 @@ void gw_socket_leave(struct gw_socket *s, struct str_view room);
 /* Ends the socket, or with close its whole connection. */
 void gw_socket_disconnect(struct gw_socket *s, bool close);
 
-/* Publishes on the bus; done (may be NULL) says whether the bus has taken it. */
+/* Publishes on the bus; done (may be NULL) says what became of it. */
 void gw_broadcast(struct gateway *gw, struct str_view nsp, const struct gw_target *to,
                   struct str_view json, const struct str_view *attachments, unsigned n,
-                  void (*done)(bool taken, void *arg), void *arg);
+                  bus_done_cb done, void *arg);
 
 #endif

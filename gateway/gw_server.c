@@ -107,6 +107,26 @@ static void set_engine(struct gateway *gw)
                                     .close_timeout = (uint64_t)cfg->engine_close_timeout};
 }
 
+static void on_request(const struct bus_request *r, void *arg)
+{
+    (void)r;
+    (void)arg;
+}
+
+static void on_response(const struct bus_response *r, void *arg)
+{
+    (void)r;
+    (void)arg;
+}
+
+static void on_gap(uint64_t ms, void *arg)
+{
+    (void)ms;
+    (void)arg;
+}
+
+static const struct bus_events bus_events = {gw_fanout_deliver, on_request, on_response, on_gap};
+
 struct gateway *gw_server_new(const struct cfg *cfg, struct loop *loop,
                               const struct gw_handler *handler, const struct gw_upper *upper,
                               struct cfg_error *err)
@@ -126,7 +146,7 @@ struct gateway *gw_server_new(const struct cfg *cfg, struct loop *loop,
     id_random(gw->node, ID_NODE_LEN);
     set_engine(gw);
     gw->routes = gw_routes_new(cfg);
-    gw->bus = bus_local_new(gw_fanout_deliver, gw);
+    gw->bus = bus_local_new(&bus_events, gw, sv_make(gw->node, ID_NODE_LEN));
     gw->ws = gw_ws_context_new(loop, (size_t)cfg->gateway_max_payload, &gw_conn_ws_events);
     gw->listener = gw_listener_new(gw, err);
     if (!gw->listener) {

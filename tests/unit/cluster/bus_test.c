@@ -85,7 +85,7 @@ static void assert_log(const char *text)
     t.log[0] = '\0';
 }
 
-static void on_done(bool taken, void *arg);
+static void on_done(enum bus_outcome outcome, void *arg);
 
 static void publish(const char *json, const char *done)
 {
@@ -97,9 +97,9 @@ static void publish(const char *json, const char *done)
     t.bus->ops->publish(t.bus, m, done ? on_done : NULL, arg.out);
 }
 
-static void on_done(bool taken, void *arg)
+static void on_done(enum bus_outcome outcome, void *arg)
 {
-    note(taken ? "done-" : "lost-", sv_of(arg));
+    note(outcome == BUS_TAKEN ? "done-" : "lost-", sv_of(arg));
     if (t.echo_done) {
         t.echo_done = false;
         publish("from-done", "from-done");
@@ -113,11 +113,25 @@ static void on_deliver(const struct bus_msg *m, void *arg)
     if (t.echo) publish("echo", NULL);
 }
 
+static void on_request(const struct bus_request *r, void *arg)
+{
+    assert_ptr_equal(arg, &t);
+    assert_true(sv_eq(r->uid, SV("node")));
+    note("request-", r->id);
+    if (r->ntargets) note("target-", r->targets[r->ntargets - 1]);
+}
+
+static void on_count(int64_t nodes, void *arg)
+{
+    note(nodes == 1 ? "one-" : "none-", sv_of(arg));
+}
+
 static int begin(void **state)
 {
+    static const struct bus_events events = {.deliver = on_deliver, .request = on_request};
     (void)state;
     memset(&t, 0, sizeof(t));
-    t.bus = bus_local_new(on_deliver, &t);
+    t.bus = bus_local_new(&events, &t, SV("node"));
     return 0;
 }
 
@@ -196,6 +210,36 @@ static void many_in_one_turn(void **state)
     }
 }
 
+static void requests_come_back_and_one_node_is_counted(void **state)
+{
+    (void)state;
+    char name[] = "room";
+    struct str_view rooms[] = {SV("a"), sv_of(name)};
+    const struct bus_request r = {
+        .type = BUS_REMOTE_JOIN, .uid = SV("node"), .id = SV("7"), .targets = rooms, .ntargets = 2};
+    t.bus->ops->request(t.bus, &r, on_done, "r");
+    memset(name, 'x', 4);
+    t.bus->ops->enter(t.bus, SV("/"));
+    t.bus->ops->join(t.bus, SV("/"), SV("room"));
+    assert_true(t.bus->ops->is_synced(t.bus));
+    t.bus->ops->sync(t.bus, on_done, "s");
+    t.bus->ops->count(t.bus, SV("/"), on_count, "c");
+    assert_log("");
+    assert_false(flush());
+    assert_log("request-7 target-room done-r done-s one-c");
+    t.bus->ops->leave(t.bus, SV("/"), SV("room"));
+    t.bus->ops->exit(t.bus, SV("/"));
+    size_t n = 0;
+    assert_true(sv_eq(t.bus->ops->nodes(t.bus, &n)->id, SV("node")));
+    assert_int_equal(n, 1);
+    assert_null(t.bus->ops->trouble(t.bus));
+    t.bus->ops->request(t.bus, &r, on_done, "r");
+    t.bus->ops->count(t.bus, SV("/"), on_count, "c");
+    t.bus->ops->free(t.bus);
+    t.bus = NULL;
+    assert_log("lost-r none-c");
+}
+
 static void free_answers_the_rest(void **state)
 {
     (void)state;
@@ -219,6 +263,7 @@ int main(void)
         TEST(what_a_delivery_publishes_waits_for_the_next_flush),
         TEST(publisher_may_keep_the_message),
         TEST(many_in_one_turn),
+        TEST(requests_come_back_and_one_node_is_counted),
         TEST(free_answers_the_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

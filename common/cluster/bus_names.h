@@ -1,0 +1,39 @@
+/* Names of Redis channels and keys; they exist nowhere else.
+ *
+ * The first group is the wire of @socket.io/redis-adapter 8.3 (key is bus.key, "socket.io" by
+ * default), the second is Peal's own. Each function appends to out and returns false, with out as it
+ * was, if it does not fit. */
+#ifndef PEAL_CLUSTER_BUS_NAMES_H
+#define PEAL_CLUSTER_BUS_NAMES_H
+
+#include "util/buf.h"
+#include "util/str_view.h"
+
+#define BUS_NAME_MAX 1024 /* no name is longer */
+
+/* <key>#<nsp>#, and <key>#<nsp>#<room># for a room. room empty: the namespace. */
+bool bus_name_broadcast(struct buf *out, struct str_view key, struct str_view nsp,
+                        struct str_view room) MUST_CHECK;
+/* Pattern for all broadcasts of a namespace: <key>#<nsp>#*, with what is special in a glob escaped. */
+bool bus_name_everything(struct buf *out, struct str_view key, struct str_view nsp) MUST_CHECK;
+/* Pattern for broadcasts to the own ids of a node in every namespace: <key>#*#<node>* */
+bool bus_name_own_ids(struct buf *out, struct str_view key, struct str_view node) MUST_CHECK;
+/* <key>-request#<nsp># */
+bool bus_name_request(struct buf *out, struct str_view key, struct str_view nsp) MUST_CHECK;
+/* <key>-response#<nsp>#, and <key>-response#<nsp>#<uid># for one node. */
+bool bus_name_response(struct buf *out, struct str_view key, struct str_view nsp,
+                       struct str_view uid) MUST_CHECK;
+
+/* Is it a broadcast channel of this namespace? Then *room is what stands behind: empty for the
+ * namespace itself. */
+bool bus_name_room_of(struct str_view channel, struct str_view key, struct str_view nsp,
+                      struct str_view *room) MUST_CHECK;
+
+/* <key>-peal-canary#<node> : the channel a gateway hears itself on. */
+bool bus_name_canary(struct buf *out, struct str_view key, struct str_view node) MUST_CHECK;
+/* <key>-peal-nodes : sorted set of node ids, score = when its entry ends (ms since 1970). */
+bool bus_name_nodes(struct buf *out, struct str_view key) MUST_CHECK;
+/* <key>-peal-node#<node> : the node's heartbeat, JSON, with expiry. */
+bool bus_name_node(struct buf *out, struct str_view key, struct str_view node) MUST_CHECK;
+
+#endif
