@@ -74,6 +74,8 @@ struct loop *loop_new(const struct now_source *now)
 void loop_free(struct loop *l)
 {
     if (!l) return;
+    /* What was cancelled (a name's lookup) ends here if there was no turn since. */
+    event_base_loop(l->base, EVLOOP_NONBLOCK);
     for (unsigned i = 0; i < l->nsignals; i++)
         event_free(l->signals[i].ev);
     event_free(l->wake);

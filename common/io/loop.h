@@ -23,7 +23,7 @@ typedef void (*loop_signal_cb)(int signo, void *arg);
 /* now: where time comes from, usually &now_system; borrowed for the loop's life. Gives: loop_free.
  */
 struct loop *loop_new(const struct now_source *now);
-/* Every event and timer must be gone. */
+/* Every event and timer must be gone, or cancelled. */
 void loop_free(struct loop *l);
 
 /* Phases run in the order of adding. At most 8. */

@@ -2,8 +2,8 @@
  * connects, authenticates, selects the database, and comes back after a failure, with back-off and
  * jitter. Commands with answers, and subscriptions.
  *
- * The one place that knows hiredis (0.14 of Debian 12 and 1.x of Debian 13). It never blocks: host
- * names are resolved by libevent's resolver. It sends nothing twice and keeps nothing for later: what
+ * hiredis (0.14 of Debian 12, 1.x of Debian 13) parses what comes, see redis_reply.h; TLS is
+ * OpenSSL's. It never blocks: host names are resolved by libevent's resolver. It sends nothing twice and keeps nothing for later: what
  * is outstanding when the connection is lost is told so, and the owner subscribes again. What the
  * server sends is bounded (max_reply). Everything is called from the loop, never from within a
  * function of this module; only redis_link_free() ends a link. */
@@ -50,7 +50,7 @@ struct redis_link_events {
 };
 
 /* cfg's redis.* rows say where and how; name tells the links of a process apart ("bus-out") in logs
- * and CLIENT LIST (as peal:<node>:<name>). max_reply: most bytes of one answer or message. cfg,
+ * and CLIENT LIST (as peal:<name>). max_reply: most bytes of one answer or message. cfg,
  * loop, events and name are borrowed. It starts with redis_link_open(). Gives: redis_link_free. NULL
  * with *err filled if the configuration cannot be used. */
 struct redis_link *redis_link_new(const struct cfg *cfg, struct loop *loop, const char *name,
@@ -68,8 +68,8 @@ void redis_link_restart(struct redis_link *l, const char *why);
  * subscribed can do nothing else (Redis's rule). */
 void redis_link_command(struct redis_link *l, redis_reply_cb cb, void *arg, size_t argc,
                         const struct str_view *argv);
-/* One command for all n names. A name whose subscription is being ended may be subscribed again only
- * when the end is confirmed (hiredis 0.14 loses the callback otherwise), and the other way round. */
+/* One command for all n names. Redis confirms each, in the order of asking; a name may be ended and
+ * subscribed again without waiting for that. */
 void redis_link_subscribe(struct redis_link *l, bool is_pattern, const struct str_view *names,
                           size_t n);
 void redis_link_unsubscribe(struct redis_link *l, bool is_pattern, const struct str_view *names,

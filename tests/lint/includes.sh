@@ -41,8 +41,8 @@ BEGIN {
         bad("libwebsockets belongs to gateway/gw_ws*.c and gateway/gw_lws_loop.c")
     if (name == "jwt.h" && file !~ /^gateway\/gw_(auth|keys)\.c$/)
         bad("libjwt belongs to gateway/gw_auth.c and gateway/gw_keys.c")
-    if (name ~ /^hiredis/ && file !~ /^common\/io\/(redis_link|bus_redis)\.c$/)
-        bad("hiredis belongs to common/io/redis_link.c and bus_redis.c")
+    if (name ~ /^hiredis/ && file !~ /^common\/io\/redis_[a-z]*\.c$/)
+        bad("hiredis belongs to common/io/redis_*.c")
     if (area == "common" && (rung == "util" || rung == "proto")) bad("common/" rung " uses no library")
     if (area == "common" && rung == "cluster" && name != "jansson.h") bad("common/cluster uses jansson only")
 }' | none_of 'includes that break the ladder'
