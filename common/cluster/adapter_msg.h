@@ -8,8 +8,9 @@
  * rooms, bin instead of str for names, old ext types); a numeric room is the text of its digits.
  *
  * JSON that MessagePack cannot carry unchanged (integers beyond 64 bits, numbers with more than 15
- * digits, lone surrogates, a member given twice) goes along as text in opts.peal.json, which other nodes
- * ignore and Peal prefers. */
+ * digits, lone surrogates, an attachment that is used twice) goes along as text in
+ * opts.peal = {json, bins}, which other nodes ignore and Peal prefers once it has proved it; bins
+ * says which binary value each attachment is. In acks peal stands beside packet. */
 #ifndef PEAL_CLUSTER_ADAPTER_MSG_H
 #define PEAL_CLUSTER_ADAPTER_MSG_H
 
@@ -40,12 +41,14 @@ enum verdict adapter_decode_broadcast(struct adapter_decoder *d, struct str_view
 enum verdict adapter_decode_request(struct adapter_decoder *d, struct str_view bytes,
                                     struct str_view nsp, struct bus_request *out,
                                     const char **why) MUST_CHECK;
+/* An empty list of sockets is BUS_FETCHED, whatever was asked for. */
 enum verdict adapter_decode_response(struct adapter_decoder *d, struct str_view bytes,
                                      struct str_view nsp, struct bus_response *out,
                                      const char **why) MUST_CHECK;
 
-/* Each appends to out. False if it does not fit (or nests deeper than JSON_DEPTH_LIMIT); out is then
- * as it was. Key order and integer forms are those that Node writes. */
+/* Each appends to out. False if it does not fit (or nests deeper than JSON_DEPTH_LIMIT, or has more
+ * than SIO_ATTACHMENTS_LIMIT binary values); out is then as it was. Key order and integer forms are
+ * those that Node writes. Texts are proved, attachments' placeholders too. */
 bool adapter_encode_broadcast(struct buf *out, struct str_view uid,
                               const struct bus_msg *m) MUST_CHECK;
 bool adapter_encode_request(struct buf *out, const struct bus_request *r) MUST_CHECK;

@@ -79,18 +79,17 @@ static bool is_reserved(struct str_view raw)
     return false;
 }
 
-/* The first element of an event: a number or a string that is not reserved. */
-static bool read_event(struct sio_packet *p, const char **why)
+bool sio_event_is_legal(struct str_view array, struct str_view *event, const char **why)
 {
     struct json_iter it;
     *why = "invalid payload";
-    json_iter_init(&it, p->json);
-    if (!json_array_next(&it, &p->event)) return false;
-    enum json_kind kind = json_kind_of(p->event);
+    json_iter_init(&it, array);
+    if (!json_array_next(&it, event)) return false;
+    enum json_kind kind = json_kind_of(*event);
     if (kind == JSON_NUMBER) return true;
     if (kind != JSON_STRING) return false;
     *why = "reserved event name";
-    return !is_reserved(p->event);
+    return !is_reserved(*event);
 }
 
 static bool read_payload(struct sio_packet *p, unsigned max_depth, const char **why)
@@ -107,7 +106,7 @@ static bool read_payload(struct sio_packet *p, unsigned max_depth, const char **
     case SIO_CONNECT_ERROR: return kind == JSON_OBJECT || kind == JSON_STRING;
     case SIO_ACK:
     case SIO_BINARY_ACK: return kind == JSON_ARRAY;
-    default: return kind == JSON_ARRAY && read_event(p, why);
+    default: return kind == JSON_ARRAY && sio_event_is_legal(p->json, &p->event, why);
     }
 }
 

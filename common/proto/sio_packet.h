@@ -54,6 +54,10 @@ struct sio_packet {
 enum verdict sio_packet_decode(struct str_view text, const struct sio_limits *limits,
                                struct sio_packet *out, const char **why) MUST_CHECK;
 
+/* May the proved array be an EVENT's payload? Its first element (*event, raw) must be a number or a
+ * string that is not reserved; *why in static words if not. */
+bool sio_event_is_legal(struct str_view array, struct str_view *event, const char **why) MUST_CHECK;
+
 /* Appends the header, up to where the JSON begins: type, "N-" if attachments, "nsp," unless "/",
  * id. The caller appends the JSON. nsp must hold no comma. False, and out unchanged in length,
  * if out is full. */
