@@ -21,6 +21,7 @@ struct gw_handler;
 struct gw_http;
 struct gw_http_events;
 struct gw_nsp;
+struct gw_cluster;
 struct gw_ws_context;
 struct gw_listener;
 struct gw_route_table;
@@ -52,6 +53,9 @@ struct gateway {
     const struct gw_http_events *http_events;
     const struct gw_handler *handler; /* may be NULL */
     struct bus *bus;
+    struct gw_cluster *cluster; /* requests to and from other nodes */
+    struct gw_nsp **fixed_nsps; /* those that configuration names in full, held from the start */
+    size_t nfixed_nsps;
     struct gw_auth *auth;
     struct gw_route_table *routes;
     struct gw_ws_context *ws;
@@ -60,7 +64,7 @@ struct gateway {
     struct gw_conn *conns; /* uthash by sid */
     struct gw_nsp *nsps;   /* uthash by name */
     struct gw_http *https; /* list of HTTP connections */
-    unsigned nhttps, nconns, nsockets;
+    unsigned nhttps, nconns, nsockets, nrooms;
 
     struct gw_conn *dirty_conns; /* have something to write; see gw_conn.c */
     struct gw_conn *dead_conns;  /* closed in this turn, freed at its end */

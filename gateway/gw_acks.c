@@ -40,6 +40,21 @@ static void on_timeout(struct wheel_entry *e)
     settle(a, false, SV(""), NULL, 0);
 }
 
+void gw_acks_expect(struct gw_socket *s, uint64_t id, uint64_t timeout_ms, gw_ack_cb cb, void *arg)
+{
+    struct loop *loop = s->conn->gw->loop;
+    struct gw_ack *a = x_calloc(1, sizeof(*a));
+    a->socket = s;
+    a->timer.fire = on_timeout;
+    a->id = id;
+    a->cb = cb;
+    a->arg = arg;
+    a->next = s->acks;
+    s->acks = a;
+    uint64_t now = loop_now(loop), left = WHEEL_NEVER - now;
+    wheel_set(loop_wheel(loop), &a->timer, now + (timeout_ms < left ? timeout_ms : left));
+}
+
 void gw_socket_emit_ack(struct gw_socket *s, struct str_view json,
                         const struct str_view *attachments, unsigned n, uint64_t timeout_ms,
                         gw_ack_cb cb, void *arg)
@@ -48,18 +63,9 @@ void gw_socket_emit_ack(struct gw_socket *s, struct str_view json,
         cb(arg, false, SV(""), NULL, 0);
         return;
     }
-    struct loop *loop = s->conn->gw->loop;
-    struct gw_ack *a = x_calloc(1, sizeof(*a));
-    a->socket = s;
-    a->timer.fire = on_timeout;
-    a->id = s->nsp->next_ack++;
-    a->cb = cb;
-    a->arg = arg;
-    a->next = s->acks;
-    s->acks = a;
-    uint64_t now = loop_now(loop), left = WHEEL_NEVER - now;
-    wheel_set(loop_wheel(loop), &a->timer, now + (timeout_ms < left ? timeout_ms : left));
-    gw_socket_send(s, SIO_EVENT, &a->id, json, attachments, n);
+    uint64_t id = s->nsp->next_ack++;
+    gw_acks_expect(s, id, timeout_ms, cb, arg);
+    gw_socket_send(s, SIO_EVENT, &id, json, attachments, n);
 }
 
 void gw_acks_answer(struct gw_socket *s, uint64_t id, struct str_view args,

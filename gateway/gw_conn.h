@@ -9,7 +9,7 @@
 
 #include <netinet/in.h>
 /* Gateway */
-#include "gw_hash.h"
+#include "util/table.h"
 #include "gw_queue.h"
 
 #include "gw.h"

@@ -107,50 +107,65 @@ void gw_broadcast(struct gateway *gw, struct str_view nsp, const struct gw_targe
     gw->bus->ops->publish(gw->bus, bus_msg_new(&m), done, arg);
 }
 
-/* A client that waits to hear whether the bus has taken its event. It may be gone by then: ids, no
- * pointers. */
+/* A client that waits to hear from the bus. It may be gone by then: ids, no pointers. */
 struct owed {
     struct gateway *gw;
     uint64_t ack_id;
+    bool wants_ack;
     char id[ID_LEN];
-    size_t nsp_len;
-    char nsp[];
+    size_t nsp_len, room_len;
+    char text[]; /* namespace, then a joined room */
 };
+
+static struct owed *owed_new(struct gw_socket *s, const struct gw_event *e, struct str_view room)
+{
+    struct str_view nsp = s->nsp->view;
+    struct owed *o = x_malloc(sizeof(*o) + nsp.n + room.n);
+    *o = (struct owed){.gw = s->conn->gw,
+                       .ack_id = e->ack_id,
+                       .wants_ack = e->wants_ack,
+                       .nsp_len = nsp.n,
+                       .room_len = room.n};
+    memcpy(o->id, s->id, ID_LEN);
+    memcpy(o->text, nsp.p, nsp.n);
+    if (room.n) memcpy(o->text + nsp.n, room.p, room.n);
+    return o;
+}
+
+static struct gw_socket *owed_socket(const struct owed *o)
+{
+    return gw_socket_find(o->gw, sv_make(o->text, o->nsp_len), sv_make(o->id, ID_LEN));
+}
+
+static void answer(struct gw_socket *s, const struct gw_event *e, enum bus_outcome outcome)
+{
+    switch (outcome) {
+    case BUS_TAKEN: gw_acks_send_ok(s, e); break;
+    case BUS_REFUSED:
+        gw_acks_send_error(s, e, "bus_unavailable", "the message bus has not taken it");
+        break;
+    case BUS_TOO_LARGE:
+        gw_acks_send_error(s, e, "too_large", "it is too large for the message bus");
+        break;
+    case BUS_UNCERTAIN:
+        gw_acks_send_error(s, e, "bus_uncertain",
+                           "the message bus was lost: it may have been delivered or not");
+        break;
+    }
+}
 
 static void on_published(enum bus_outcome outcome, void *arg)
 {
     struct owed *o = arg;
-    struct gw_socket *s =
-        gw_socket_find(o->gw, sv_make(o->nsp, o->nsp_len), sv_make(o->id, ID_LEN));
-    struct gw_event e = {.wants_ack = true, .ack_id = o->ack_id};
-    switch (s ? outcome : BUS_TAKEN) {
-    case BUS_TAKEN:
-        if (s) gw_acks_send_ok(s, &e);
-        break;
-    case BUS_REFUSED:
-        gw_acks_send_error(s, &e, "bus_unavailable", "the message bus has not taken it");
-        break;
-    case BUS_TOO_LARGE:
-        gw_acks_send_error(s, &e, "too_large", "the message is too large for the message bus");
-        break;
-    case BUS_UNCERTAIN:
-        gw_acks_send_error(s, &e, "bus_uncertain",
-                           "the message bus was lost; the message may have been delivered or not");
-        break;
-    }
+    struct gw_socket *s = owed_socket(o);
+    struct gw_event e = {.wants_ack = o->wants_ack, .ack_id = o->ack_id};
+    if (s) answer(s, &e, outcome);
     x_free(o);
 }
 
 static void publish(struct gw_socket *s, const struct gw_event *e, const struct gw_target *to)
 {
-    struct owed *o = NULL;
-    if (e->wants_ack) {
-        struct str_view nsp = s->nsp->view;
-        o = x_malloc(sizeof(*o) + nsp.n);
-        *o = (struct owed){.gw = s->conn->gw, .ack_id = e->ack_id, .nsp_len = nsp.n};
-        memcpy(o->id, s->id, ID_LEN);
-        memcpy(o->nsp, nsp.p, nsp.n);
-    }
+    struct owed *o = e->wants_ack ? owed_new(s, e, SV("")) : NULL;
     gw_broadcast(s->conn->gw, s->nsp->view, to, e->args, e->attachments, e->nattachments,
                  o ? on_published : NULL, o);
 }
@@ -208,7 +223,31 @@ static bool may_join(const struct cfg *cfg, struct str_view room)
     return false;
 }
 
-static void join_or_leave(struct gw_socket *s, const struct gw_event *e, bool join)
+static void on_joined(enum bus_outcome outcome, void *arg)
+{
+    struct owed *o = arg;
+    struct gw_socket *s = owed_socket(o);
+    bool undo = s && outcome != BUS_TAKEN && o->room_len;
+    if (undo) gw_socket_leave(s, sv_make(o->text + o->nsp_len, o->room_len));
+    on_published(outcome, arg);
+}
+
+/* The client is told that it is in the room when the bus hears for it. */
+static void join(struct gw_socket *s, const struct gw_event *e, struct str_view room)
+{
+    struct bus *bus = s->conn->gw->bus;
+    bool was_in = gw_socket_is_in(s, room);
+    if (!was_in && !gw_socket_join(s, room)) {
+        refuse(s, e, "too_many_rooms", "you are in too many rooms");
+    } else if (bus->ops->is_synced(bus)) {
+        gw_acks_send_ok(s, e);
+    } else {
+        s->conn->gw->bus_waits = true;
+        bus->ops->sync(bus, on_joined, owed_new(s, e, was_in ? SV("") : room));
+    }
+}
+
+static void join_or_leave(struct gw_socket *s, const struct gw_event *e, bool enters)
 {
     struct buf name;
     buf_init(&name, GW_ROOM_MAX);
@@ -216,10 +255,10 @@ static void join_or_leave(struct gw_socket *s, const struct gw_event *e, bool jo
         refuse(s, e, "bad_room", "the first argument must name a room");
     } else if (!may_join(s->conn->gw->cfg, buf_view(&name))) {
         refuse(s, e, "forbidden_room", "clients may not join or leave this room");
-    } else if (join && !gw_socket_join(s, buf_view(&name))) {
-        refuse(s, e, "too_many_rooms", "you are in too many rooms");
+    } else if (enters) {
+        join(s, e, buf_view(&name));
     } else {
-        if (!join) gw_socket_leave(s, buf_view(&name));
+        gw_socket_leave(s, buf_view(&name));
         gw_acks_send_ok(s, e);
     }
     buf_fini(&name);
@@ -232,7 +271,7 @@ static void dispatch(struct gw_socket *s, const struct gw_event *e)
     struct gateway *gw = s->conn->gw;
     const struct gw_handler *h = gw->handler;
     bool asks = strcmp(gw->cfg->auth_mode, "none") != 0;
-    if (asks && sv_eq(e->name, SV("authenticate"))) {
+    if (asks && sv_eq(e->name, SV("authenticate")) && !s->is_admitting) {
         gw_login_authenticate(s, e);
     } else if (s->state == GW_SOCKET_PENDING) {
         gw_login_refuse_event(s, e);

@@ -17,6 +17,7 @@
 #include "util/str_view.h"
 
 struct gateway;
+struct gw_cluster_ask;
 struct gw_socket;
 
 struct gw_event {
@@ -38,6 +39,10 @@ struct gw_handler {
     bool (*event)(void *ctx, struct gw_socket *s, const struct gw_event *e);
     /* The socket is gone; its rooms are still known. */
     void (*disconnect)(void *ctx, struct gw_socket *s, enum close_reason reason);
+    /* Another server's event for the servers of a namespace (serverSideEmit). json: ["event", …].
+     * ask: NULL if no answer is wanted, else to be ended by gw_cluster_answer(), now or later. */
+    void (*server_event)(void *ctx, struct gateway *gw, struct str_view nsp, struct str_view json,
+                         struct gw_cluster_ask *ask);
 };
 
 /* Who gets a broadcast: the union of the rooms, or the namespace if there are none, without sockets

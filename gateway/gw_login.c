@@ -17,6 +17,7 @@
 /* Proto */
 #include "proto/json_scan.h"
 /* Gateway */
+#include "gw_admit.h"
 #include "gw_auth.h"
 #include "gw_login.h"
 
@@ -58,16 +59,6 @@ void gw_login_refuse(struct gw_conn *c, struct str_view nsp, const char *message
     (void)fits;
     send_packet(c, SIO_CONNECT_ERROR, nsp, buf_view(&json));
     buf_fini(&json);
-}
-
-static void say_connected(struct gw_socket *s)
-{
-    struct gw_conn *c = s->conn;
-    char json[ID_LEN + 16] = "{\"sid\":\"";
-    memcpy(json + 8, s->id, ID_LEN);
-    memcpy(json + 8 + ID_LEN, "\"}", 2);
-    gw_socket_send(s, SIO_CONNECT, NULL, sv_make(json, 8 + ID_LEN + 2), NULL, 0);
-    wheel_drop(loop_wheel(c->gw->loop), &c->connect_timer);
 }
 
 static bool put_error(struct buf *b, const struct gw_auth_error *why)
@@ -113,8 +104,6 @@ static void throw_out(struct gw_socket *s, const struct gw_auth_error *why,
 
 /* ---- time */
 
-static void arm(struct gw_socket *s);
-
 static void on_ready_timer(struct gw_socket *s)
 {
     struct gateway *gw = s->conn->gw;
@@ -131,7 +120,7 @@ static void on_ready_timer(struct gw_socket *s)
         s->warned = true;
         gw_socket_emit(s, sv_make(json, (size_t)n), NULL, 0);
     }
-    arm(s);
+    gw_login_arm(s);
 }
 
 static void on_timer(struct wheel_entry *e)
@@ -144,7 +133,7 @@ static void on_timer(struct wheel_entry *e)
                   REASON_AUTH_TIMEOUT);
 }
 
-static void arm(struct gw_socket *s)
+void gw_login_arm(struct gw_socket *s)
 {
     struct gateway *gw = s->conn->gw;
     struct wheel *w = loop_wheel(gw->loop);
@@ -167,14 +156,6 @@ static void arm(struct gw_socket *s)
 }
 
 /* ---- namespace connect */
-
-static void admit(struct gw_socket *s, struct gw_identity *identity, struct str_view auth)
-{
-    const struct gw_handler *handler = s->conn->gw->handler;
-    gw_socket_admit(s, identity);
-    arm(s);
-    if (handler && handler->connect) handler->connect(handler->ctx, s, auth);
-}
 
 /* The token a CONNECT packet carries. False: none. A token that is no string is "" in out, which is
  * malformed. */
@@ -246,11 +227,12 @@ void gw_login_connect(struct gw_conn *c, struct gw_nsp *nsp, struct str_view aut
         return;
     }
     struct gw_socket *s = gw_socket_new(c, nsp);
-    say_connected(s);
-    if (open || o == GOOD)
-        admit(s, id, auth);
-    else
-        arm(s);
+    if (open || o == GOOD) {
+        gw_admit_connect(s, id, auth);
+    } else {
+        gw_socket_say_connected(s);
+        gw_login_arm(s);
+    }
     gw_identity_rele(id);
 }
 
@@ -276,14 +258,11 @@ static bool same_user(const struct gw_socket *s, const struct gw_identity *id)
 
 static void accept_token(struct gw_socket *s, const struct gw_event *e, struct gw_identity *id)
 {
-    bool first = s->state == GW_SOCKET_PENDING;
-    if (first) {
-        gw_acks_send_ok(s, e);
-        gw_socket_emit(s, SV("[\"authenticated\"]"), NULL, 0);
-        admit(s, id, SV("{}"));
+    if (s->state == GW_SOCKET_PENDING) {
+        gw_admit_authenticate(s, id, e);
     } else {
         gw_socket_renew(s, id);
-        arm(s);
+        gw_login_arm(s);
         gw_acks_send_ok(s, e);
         gw_socket_emit(s, SV("[\"authenticated\"]"), NULL, 0);
     }

@@ -14,6 +14,8 @@ void gw_login_refuse(struct gw_conn *c, struct str_view nsp, const char *message
                      struct str_view data);
 /* The event `authenticate`: a first token, or a refresh in-band. */
 void gw_login_authenticate(struct gw_socket *s, const struct gw_event *e);
+/* Sets the socket's timer: the authentication deadline while PENDING, then the token's end. */
+void gw_login_arm(struct gw_socket *s);
 /* Any other event of a PENDING socket. */
 void gw_login_refuse_event(struct gw_socket *s, const struct gw_event *e);
 

@@ -32,12 +32,14 @@ struct gw_nsp *gw_nsp_get(struct gateway *gw, struct str_view name)
     n->name = x_memdup(name.p, name.n);
     n->view = sv_make(n->name, name.n);
     HASH_ADD_KEYPTR(hh, gw->nsps, n->name, n->view.n, n);
+    gw->bus->ops->enter(gw->bus, n->view);
     return n;
 }
 
 static void nsp_free(struct gw_nsp *n)
 {
     assert(!n->by_id && !n->rooms && !n->n);
+    n->gw->bus->ops->exit(n->gw->bus, n->view);
     HASH_DEL(n->gw->nsps, n);
     x_free(n->sockets);
     x_free(n->name);
@@ -97,6 +99,8 @@ static struct gw_room *room_get(struct gw_nsp *n, struct str_view name)
     *r = (struct gw_room){.name_len = (uint32_t)name.n};
     memcpy(r->name, name.p, name.n);
     HASH_ADD_KEYPTR(hh, n->rooms, r->name, r->name_len, r);
+    n->gw->nrooms++;
+    n->gw->bus->ops->join(n->gw->bus, n->view, name);
     return r;
 }
 
@@ -154,6 +158,9 @@ static void leave_slot(struct gw_socket *s, uint32_t slot)
         moved.room->members[moved.index].slot = slot;
     }
     if (r->n) return;
+    struct gateway *gw = s->nsp->gw;
+    gw->nrooms--;
+    gw->bus->ops->leave(gw->bus, s->nsp->view, sv_make(r->name, r->name_len));
     HASH_DEL(s->nsp->rooms, r);
     x_free(r->members);
     x_free(r);

@@ -1,11 +1,12 @@
 /* Namespaces and rooms: who is where. Two indexes, changed only together: a room's members and a
  * socket's rooms. Empty rooms, and namespaces made from a pattern, vanish with their last member.
- * No I/O. */
+ * The bus is told which rooms and namespaces there are (its enter and join): nothing else says what
+ * is of interest here. */
 #ifndef PEAL_GW_NSP_H
 #define PEAL_GW_NSP_H
 
 #include "gw.h"
-#include "gw_hash.h"
+#include "util/table.h"
 
 #define GW_NSP_MAX 128  /* bytes of a namespace's name */
 #define GW_ROOM_MAX 261 /* bytes of a room's name: "user:" and the longest subject fit */

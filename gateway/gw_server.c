@@ -13,6 +13,8 @@
 #include "util/x_alloc.h"
 /* Gateway */
 #include "gw_auth.h"
+#include "gw_bus.h"
+#include "gw_cluster.h"
 #include "gw_conn.h"
 #include "gw_engine.h"
 #include "gw_events.h"
@@ -49,7 +51,8 @@ static bool phase_http(void *arg)
 
 static bool is_empty(const struct gateway *gw)
 {
-    return !gw->nconns && !gw->nhttps && !gw->dead_conns && !gw_ws_context_count(gw->ws);
+    return !gw->nconns && !gw->nhttps && !gw->dead_conns && !gw_ws_context_count(gw->ws) &&
+           !gw->bus->stats.pending;
 }
 
 static bool phase_rest(void *arg)
@@ -71,7 +74,7 @@ static void on_sweep(struct wheel_entry *e)
     wheel_set(loop_wheel(gw->loop), e, loop_now(gw->loop) + SWEEP_MS);
 }
 
-/* ---- life */
+/* ---- limits */
 
 /* The soft limit of descriptors follows the configured connections, no further: libwebsockets 4.1.6
  * looks at every slot at each close. */
@@ -107,25 +110,7 @@ static void set_engine(struct gateway *gw)
                                     .close_timeout = (uint64_t)cfg->engine_close_timeout};
 }
 
-static void on_request(const struct bus_request *r, void *arg)
-{
-    (void)r;
-    (void)arg;
-}
-
-static void on_response(const struct bus_response *r, void *arg)
-{
-    (void)r;
-    (void)arg;
-}
-
-static void on_gap(uint64_t ms, void *arg)
-{
-    (void)ms;
-    (void)arg;
-}
-
-static const struct bus_events bus_events = {gw_fanout_deliver, on_request, on_response, on_gap};
+/* ---- life */
 
 struct gateway *gw_server_new(const struct cfg *cfg, struct loop *loop,
                               const struct gw_handler *handler, const struct gw_upper *upper,
@@ -146,7 +131,14 @@ struct gateway *gw_server_new(const struct cfg *cfg, struct loop *loop,
     id_random(gw->node, ID_NODE_LEN);
     set_engine(gw);
     gw->routes = gw_routes_new(cfg);
-    gw->bus = bus_local_new(&bus_events, gw, sv_make(gw->node, ID_NODE_LEN));
+    gw->cluster = gw_cluster_new(gw);
+    if (!gw_bus_open(gw, err)) {
+        gw_cluster_free(gw->cluster);
+        gw_routes_free(gw->routes);
+        gw_auth_free(gw->auth);
+        x_free(gw);
+        return NULL;
+    }
     gw->ws = gw_ws_context_new(loop, (size_t)cfg->gateway_max_payload, &gw_conn_ws_events);
     gw->listener = gw_listener_new(gw, err);
     if (!gw->listener) {
@@ -205,9 +197,11 @@ void gw_server_free(struct gateway *gw)
     gw_listener_free(gw->listener);
     end_all(gw);
     wheel_drop(loop_wheel(gw->loop), &gw->sweep);
-    gw->bus->ops->free(gw->bus);
     gw_ws_context_free(gw->ws);
     gw_socket_reap(gw);
+    gw_cluster_stop(gw->cluster);
+    gw_bus_close(gw);
+    gw_cluster_free(gw->cluster);
     gw_routes_free(gw->routes);
     gw_auth_free(gw->auth);
     gw_flush_fini();

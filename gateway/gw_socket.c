@@ -52,34 +52,46 @@ struct gw_socket *gw_socket_of(struct gw_conn *c, struct str_view nsp)
 
 /* ---- identity and its rooms */
 
-static void user_room(struct gw_socket *s, void (*act)(struct gw_socket *, struct str_view))
+static void user_room(const struct gw_identity *id, gw_room_cb act, void *arg)
 {
     char name[GW_ROOM_MAX + 1];
-    struct str_view sub = s->identity->sub;
-    if (!sub.n) return;
-    int n = snprintf(name, sizeof(name), "user:%.*s", SV_ARG(sub));
-    if (n > 0 && (size_t)n < sizeof(name)) act(s, sv_make(name, (size_t)n));
+    if (!id->sub.n) return;
+    int n = snprintf(name, sizeof(name), "user:%.*s", SV_ARG(id->sub));
+    if (n > 0 && (size_t)n < sizeof(name)) act(sv_make(name, (size_t)n), arg);
 }
 
-static void claim_rooms(struct gw_socket *s, void (*act)(struct gw_socket *, struct str_view))
+static void claim_rooms(const struct gw_identity *id, gw_room_cb act, void *arg)
 {
-    struct str_view rest = s->identity->rooms;
+    struct str_view rest = id->rooms;
     while (rest.n) {
         size_t n = sv_find(rest, '\0');
-        act(s, sv_make(rest.p, n));
+        act(sv_make(rest.p, n), arg);
         rest = sv_skip(rest, n < rest.n ? n + 1 : n);
     }
 }
 
-static void join(struct gw_socket *s, struct str_view room)
+void gw_socket_each_identity_room(const struct gw_identity *id, gw_room_cb act, void *arg)
 {
-    if (!gw_room_join(s, room)) log_debug("a room of a token's claim cannot be joined");
+    if (!id) return;
+    user_room(id, act, arg);
+    claim_rooms(id, act, arg);
+}
+
+static void join(struct str_view room, void *arg)
+{
+    if (!gw_room_join(arg, room)) log_debug("a room of a token's claim cannot be joined");
+}
+
+static void leave(struct str_view room, void *arg)
+{
+    gw_room_leave(arg, room);
 }
 
 void gw_socket_admit(struct gw_socket *s, struct gw_identity *identity)
 {
     assert(s->state == GW_SOCKET_PENDING);
     s->state = GW_SOCKET_READY;
+    s->is_admitting = false;
     s->conn->is_trusted = true;
     if (s->conn->ws) gw_ws_set_limit(s->conn->ws, (size_t)s->conn->gw->cfg->gateway_max_payload);
     gw_nsp_add(s->nsp, s);
@@ -87,8 +99,7 @@ void gw_socket_admit(struct gw_socket *s, struct gw_identity *identity)
     s->conn->gw->count.sockets++;
     if (identity) {
         s->identity = gw_identity_hold(identity);
-        user_room(s, join);
-        claim_rooms(s, join);
+        gw_socket_each_identity_room(identity, join, s);
     }
     log_socket(s, "connected", REASON_NONE);
 }
@@ -96,10 +107,10 @@ void gw_socket_admit(struct gw_socket *s, struct gw_identity *identity)
 void gw_socket_renew(struct gw_socket *s, struct gw_identity *identity)
 {
     struct gw_identity *old = s->identity;
-    if (old) claim_rooms(s, gw_room_leave);
     s->identity = gw_identity_hold(identity);
+    if (old) claim_rooms(old, leave, s);
+    claim_rooms(identity, join, s);
     gw_identity_rele(old);
-    claim_rooms(s, join);
     s->warned = false;
 }
 
@@ -182,6 +193,16 @@ void gw_socket_send(struct gw_socket *s, int sio_type, const uint64_t *id, struc
     gw_conn_send(s->conn, m);
     eio_msg_rele(m);
     buf_fini(&head);
+}
+
+void gw_socket_say_connected(struct gw_socket *s)
+{
+    struct gw_conn *c = s->conn;
+    char json[ID_LEN + 16] = "{\"sid\":\"";
+    memcpy(json + 8, s->id, ID_LEN);
+    memcpy(json + 8 + ID_LEN, "\"}", 2);
+    gw_socket_send(s, SIO_CONNECT, NULL, sv_make(json, 8 + ID_LEN + 2), NULL, 0);
+    wheel_drop(loop_wheel(c->gw->loop), &c->connect_timer);
 }
 
 void gw_socket_emit(struct gw_socket *s, struct str_view json, const struct str_view *attachments,

@@ -27,7 +27,8 @@ struct gw_socket {
     uint32_t index; /* in the namespace's walk list */
     uint64_t mark;  /* number of the last fan-out that met this socket */
     uint8_t state;
-    bool warned; /* token_expiring has been sent for this identity */
+    bool warned;       /* token_expiring has been sent for this identity */
+    bool is_admitting; /* PENDING, but only until the bus hears for it */
     char id[ID_LEN];
     struct wheel_entry timer; /* authentication deadline, expiry warning or expiry */
     struct gw_ack *acks;
@@ -40,18 +41,25 @@ struct gw_socket *gw_socket_of(struct gw_conn *c, struct str_view nsp);
 /* PENDING → READY: in the walk list, in user:<sub> and the rooms of the claim. identity: a new
  * reference is held; may be NULL. */
 void gw_socket_admit(struct gw_socket *s, struct gw_identity *identity);
+/* Each room that a token's holder is put in: user:<sub> and those of the claim. id may be NULL. */
+typedef void (*gw_room_cb)(struct str_view room, void *arg);
+void gw_socket_each_identity_room(const struct gw_identity *id, gw_room_cb act, void *arg);
 /* Another token of the same user: rooms of the claim follow it. */
 void gw_socket_renew(struct gw_socket *s, struct gw_identity *identity);
 /* The end: out of all rooms and indexes, handler told, outstanding acks failed. Sends nothing. */
 void gw_socket_end(struct gw_socket *s, enum close_reason reason);
 /* Says DISCONNECT to the client, then ends it. */
 void gw_socket_kick(struct gw_socket *s, enum close_reason reason);
+/* The answer to CONNECT. */
+void gw_socket_say_connected(struct gw_socket *s);
 /* One packet to this client: head by type, then json. id may be NULL. */
 void gw_socket_send(struct gw_socket *s, int sio_type, const uint64_t *id, struct str_view json,
                     const struct str_view *attachments, unsigned n);
 /* Frees the gone, at the turn's end. */
 void gw_socket_reap(struct gateway *gw);
 
+/* The client has been, or will be, asked for an ack with this id: cb is called exactly once. */
+void gw_acks_expect(struct gw_socket *s, uint64_t id, uint64_t timeout_ms, gw_ack_cb cb, void *arg);
 /* An ACK packet came from the client. */
 void gw_acks_answer(struct gw_socket *s, uint64_t id, struct str_view args,
                     const struct str_view *attachments, unsigned n);

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "cluster/bus_request.h"
+#include "util/buf.h"
 #include "util/str_view.h"
 
 #define BUS_VOLATILE 1u /* clients that cannot take it at once are skipped */
@@ -59,6 +60,9 @@ struct bus_events {
     void (*response)(const struct bus_response *r, void *arg);
     /* Messages may have been missed: the bus was deaf for about that long and hears again. */
     void (*gap)(uint64_t ms, void *arg);
+    /* Appends what other programs should know about this node: JSON members, each with a comma
+     * before it (",\"sockets\":5"). False if it does not fit. May be NULL. */
+    bool (*describe)(struct buf *out, void *arg);
 };
 
 #define BUS_LAG_BUCKETS 12

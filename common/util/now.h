@@ -15,6 +15,7 @@ struct now_source {
 extern const struct now_source now_system;
 
 uint64_t now_mono_ms(void);
+uint64_t now_mono_us(void); /* for measuring */
 int64_t now_wall_s(void);
 
 #endif

@@ -68,5 +68,10 @@ static inline struct str_view sv_trim(struct str_view s)
 /* Shell-like match: '*' in pattern stands for any run of bytes (also none), '?' for one byte.
  * Linear in practice, at worst pattern.n * s.n. */
 bool sv_glob(struct str_view pattern, struct str_view s);
+/* Does it hold a '*' or '?'? */
+static inline bool sv_is_glob(struct str_view s)
+{
+    return sv_find(s, '*') < s.n || sv_find(s, '?') < s.n;
+}
 
 #endif

@@ -41,7 +41,8 @@ static void on_disconnect(void *ctx, struct gw_socket *s, enum close_reason reas
     if (h.disconnect) h.disconnect(s);
 }
 
-static const struct gw_handler handler = {NULL, on_connect, on_event, on_disconnect};
+static const struct gw_handler handler = {
+    .connect = on_connect, .event = on_event, .disconnect = on_disconnect};
 
 static int start(void **state)
 {

@@ -21,7 +21,7 @@
 #define MAX_ROOMS 12
 #define STEPS 40000
 
-/* --- a gateway of which only the rooms are real */
+/* --- a gateway of which only the rooms are real, and a bus that keeps count of what it is told */
 
 static struct {
     struct cfg cfg;
@@ -31,7 +31,33 @@ static struct {
     struct gw_socket sockets[SOCKETS];
     bool in[SOCKETS][ROOMS]; /* the model */
     uint64_t seed;
+    struct bus bus;
+    int namespaces, rooms; /* entered and joined on the bus */
 } t;
+
+static void on_enter(struct bus *b, struct str_view nsp)
+{
+    assert_true(b == &t.bus && nsp.n);
+    t.namespaces++;
+}
+
+static void on_exit_nsp(struct bus *b, struct str_view nsp)
+{
+    assert_true(b == &t.bus && nsp.n);
+    t.namespaces--;
+}
+
+static void on_join(struct bus *b, struct str_view nsp, struct str_view room)
+{
+    assert_true(b == &t.bus && nsp.n && room.n);
+    t.rooms++;
+}
+
+static void on_leave(struct bus *b, struct str_view nsp, struct str_view room)
+{
+    assert_true(b == &t.bus && nsp.n && room.n);
+    t.rooms--;
+}
 
 static uint32_t draw(uint32_t below)
 {
@@ -41,6 +67,8 @@ static uint32_t draw(uint32_t below)
 
 static int begin(void **state)
 {
+    static const struct bus_ops bus_ops = {
+        .enter = on_enter, .exit = on_exit_nsp, .join = on_join, .leave = on_leave};
     struct cfg_error err = {""};
     (void)state;
     memset(&t, 0, sizeof(t));
@@ -48,6 +76,8 @@ static int begin(void **state)
     if (!cfg_set(&t.cfg, "socketio.namespaces=/,/room-*", &err)) fail_msg("%s", err.text);
     t.cfg.socketio_max_rooms = MAX_ROOMS;
     t.gw.cfg = &t.cfg;
+    t.gw.bus = &t.bus;
+    t.bus.ops = &bus_ops;
     t.conn.gw = &t.gw;
     t.nsp = gw_nsp_get(&t.gw, SV("/"));
     assert_non_null(t.nsp);
@@ -65,6 +95,8 @@ static int end(void **state)
     for (unsigned i = 0; i < SOCKETS; i++)
         gw_room_leave_all(&t.sockets[i]);
     gw_nsp_rele(t.nsp);
+    assert_int_equal(t.namespaces, 0);
+    assert_int_equal(t.rooms, 0);
     cfg_fini(&t.cfg);
     return 0;
 }
@@ -233,6 +265,23 @@ static void namespace_goes_with_its_last_holder(void **state)
     gw_nsp_rele(n);
     assert_null(gw_nsp_find(&t.gw, SV("/room-1")));
     assert_int_equal(HASH_COUNT(t.gw.nsps), 1);
+    assert_int_equal(t.namespaces, 1);
+}
+
+static void the_bus_is_told_of_rooms_with_members(void **state)
+{
+    (void)state;
+    assert_true(gw_room_join(&t.sockets[0], SV("a")));
+    assert_true(gw_room_join(&t.sockets[1], SV("a")));
+    assert_true(gw_room_join(&t.sockets[1], SV("a")));
+    assert_int_equal(t.rooms, 1);
+    assert_true(gw_room_join(&t.sockets[0], SV("b")));
+    assert_int_equal(t.rooms, 2);
+    gw_room_leave(&t.sockets[0], SV("a"));
+    assert_int_equal(t.rooms, 2);
+    gw_room_leave(&t.sockets[1], SV("a"));
+    assert_int_equal(t.rooms, 1);
+    assert_int_equal(t.gw.nrooms, 1);
 }
 
 static void walk_list_stays_packed(void **state)
@@ -257,9 +306,13 @@ static void walk_list_stays_packed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(indexes_agree_with_the_model),        TEST(rooms_of_one_socket_are_bounded),
-        TEST(names_of_rooms_are_bounded),          TEST(namespaces_are_those_of_the_configuration),
-        TEST(namespace_goes_with_its_last_holder), TEST(walk_list_stays_packed),
+        TEST(the_bus_is_told_of_rooms_with_members),
+        TEST(indexes_agree_with_the_model),
+        TEST(rooms_of_one_socket_are_bounded),
+        TEST(names_of_rooms_are_bounded),
+        TEST(namespaces_are_those_of_the_configuration),
+        TEST(namespace_goes_with_its_last_holder),
+        TEST(walk_list_stays_packed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

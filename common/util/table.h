@@ -1,8 +1,8 @@
-/* uthash with a keyed hash function, since clients choose the names of rooms and could aim
- * collisions at a fixed one. Include this instead of <uthash.h> for tables whose keys a peer can
+/* uthash with a keyed hash function, since peers choose the names of rooms and channels and could
+ * aim collisions at a fixed one. Include this instead of <uthash.h> for tables whose keys a peer can
  * influence. */
-#ifndef PEAL_GW_HASH_H
-#define PEAL_GW_HASH_H
+#ifndef PEAL_UTIL_TABLE_H
+#define PEAL_UTIL_TABLE_H
 
 #include "util/hash.h"
 #include "util/x_alloc.h"

@@ -1,0 +1,117 @@
+/* What comes from Redis: found in the interest table by its channel (or pattern), decoded there and
+ * then (the bytes are hiredis's), and handed on. Everything in it is untrusted. */
+
+/* Util */
+#include "util/log.h"
+/* Io */
+#include "io/bus_redis_parts.h"
+
+#define NAMES_A_COMMAND 256
+#define BAD_LOG_MS 10000
+
+static void bad(struct bus_redis *b, struct str_view channel, const char *why)
+{
+    uint64_t now = loop_now(b->loop);
+    b->bus.stats.bad++;
+    if (b->bad_logged_at && now - b->bad_logged_at < BAD_LOG_MS) return;
+    b->bad_logged_at = now;
+    struct log_line l;
+    log_begin(&l, LOG_WARN, "a message on the bus is not readable");
+    log_kv(&l, "channel", channel);
+    log_kv_c(&l, "why", why);
+    log_kv_u64(&l, "bad", b->bus.stats.bad);
+    log_end(&l);
+}
+
+static void on_broadcast(struct bus_redis *b, struct str_view channel, struct str_view nsp,
+                         struct str_view payload)
+{
+    struct bus_msg m;
+    struct str_view uid;
+    const char *why;
+    if (adapter_decode_broadcast(b->decoder, payload, nsp, &m, &uid, &why) != VERDICT_OK)
+        bad(b, channel, why);
+    else
+        b->bus.events->deliver(&m, b->bus.arg);
+}
+
+/* The pattern of the own ids also meets rooms that only look like it. */
+static void on_own_id(struct bus_redis *b, struct str_view channel, struct str_view payload)
+{
+    struct bus_msg m;
+    struct str_view uid, room;
+    const char *why;
+    if (adapter_decode_broadcast(b->decoder, payload, SV(""), &m, &uid, &why) != VERDICT_OK)
+        bad(b, channel, why);
+    else if (bus_name_room_of(channel, b->key, m.nsp, &room) && sv_starts_with(room, b->bus.uid))
+        b->bus.events->deliver(&m, b->bus.arg);
+}
+
+static void on_request(struct bus_redis *b, struct str_view channel, struct str_view nsp,
+                       struct str_view payload)
+{
+    struct bus_request r;
+    const char *why;
+    if (adapter_decode_request(b->decoder, payload, nsp, &r, &why) != VERDICT_OK)
+        bad(b, channel, why);
+    else
+        b->bus.events->request(&r, b->bus.arg);
+}
+
+static void on_response(struct bus_redis *b, struct str_view channel, struct str_view nsp,
+                        struct str_view payload)
+{
+    struct bus_response r;
+    const char *why;
+    if (adapter_decode_response(b->decoder, payload, nsp, &r, &why) != VERDICT_OK)
+        bad(b, channel, why);
+    else
+        b->bus.events->response(&r, b->bus.arg);
+}
+
+void bus_redis_on_message(void *arg, struct str_view pattern, struct str_view channel,
+                          struct str_view payload)
+{
+    struct bus_redis *b = arg;
+    enum bus_channel_kind kind;
+    struct str_view nsp;
+    bool is_pattern = pattern.n > 0;
+    if (!bus_interest_find(b->interest, is_pattern, is_pattern ? pattern : channel, &kind, &nsp))
+        return; /* left meanwhile */
+    if (kind == BUS_CHANNEL_CANARY) {
+        bus_redis_canary_heard(b, payload);
+        return;
+    }
+    b->bus.stats.received++;
+    b->bus.stats.received_bytes += payload.n;
+    switch (kind) {
+    case BUS_CHANNEL_BROADCAST: on_broadcast(b, channel, nsp, payload); break;
+    case BUS_CHANNEL_OWN_IDS: on_own_id(b, channel, payload); break;
+    case BUS_CHANNEL_REQUEST: on_request(b, channel, nsp, payload); break;
+    case BUS_CHANNEL_RESPONSE: on_response(b, channel, nsp, payload); break;
+    case BUS_CHANNEL_CANARY: break;
+    }
+}
+
+void bus_redis_on_subscribed(void *arg, bool is_pattern, struct str_view channel, bool on)
+{
+    struct bus_redis *b = arg;
+    bus_interest_confirmed(b->interest, is_pattern, channel, on);
+}
+
+void bus_redis_in_flush(struct bus_redis *b)
+{
+    struct str_view names[NAMES_A_COMMAND];
+    bool is_pattern = false, on = false;
+    size_t n;
+    bus_interest_settle(b->interest, loop_now(b->loop), (uint64_t)b->cfg->bus_pending_max_age);
+    bus_redis_check_subscribed(b);
+    if (!redis_link_is_up(b->in)) return;
+    while ((n = bus_interest_next(b->interest, &is_pattern, &on, names, NAMES_A_COMMAND))) {
+        if (on)
+            redis_link_subscribe(b->in, is_pattern, names, n);
+        else
+            redis_link_unsubscribe(b->in, is_pattern, names, n);
+    }
+    redis_link_flush(b->in);
+}

@@ -1,0 +1,115 @@
+/* Design notes
+ *
+ * While it waits for the bus a socket stays PENDING: in no room, hears nothing. What it will need is
+ * wished for on the bus meanwhile; when it enters the rooms these wish for the same, and the first
+ * wishes are taken back. It may be gone when the bus answers: found again by its id. */
+
+/* Util */
+#include "util/x_alloc.h"
+/* Gateway */
+#include "gw_admit.h"
+#include "gw_auth.h"
+#include "gw_login.h"
+
+struct admission {
+    struct gateway *gw;
+    struct gw_nsp *nsp;           /* held */
+    struct gw_identity *identity; /* held; may be NULL */
+    char id[ID_LEN];
+    bool by_event, wants_ack;
+    uint64_t ack_id;
+    size_t auth_len;
+    char auth[];
+};
+
+/* ---- wishes */
+
+static void wish(struct str_view room, void *arg)
+{
+    const struct admission *a = arg;
+    a->gw->bus->ops->join(a->gw->bus, a->nsp->view, room);
+}
+
+static void unwish(struct str_view room, void *arg)
+{
+    const struct admission *a = arg;
+    a->gw->bus->ops->leave(a->gw->bus, a->nsp->view, room);
+}
+
+static void free_admission(struct admission *a)
+{
+    gw_socket_each_identity_room(a->identity, unwish, a);
+    gw_nsp_rele(a->nsp);
+    gw_identity_rele(a->identity);
+    x_free(a);
+}
+
+/* ---- the end of waiting */
+
+static void admit(struct gw_socket *s, const struct admission *a)
+{
+    const struct gw_handler *handler = a->gw->handler;
+    if (a->by_event) {
+        struct gw_event e = {.wants_ack = a->wants_ack, .ack_id = a->ack_id};
+        gw_acks_send_ok(s, &e);
+        gw_socket_emit(s, SV("[\"authenticated\"]"), NULL, 0);
+    } else {
+        gw_socket_say_connected(s);
+    }
+    gw_socket_admit(s, a->identity);
+    gw_login_arm(s);
+    if (handler && handler->connect)
+        handler->connect(handler->ctx, s, sv_make(a->auth, a->auth_len));
+}
+
+static void on_heard(enum bus_outcome outcome, void *arg)
+{
+    struct admission *a = arg;
+    struct gw_socket *s = NULL;
+    HASH_FIND(hh, a->nsp->by_id, a->id, ID_LEN, s);
+    if (s && outcome == BUS_TAKEN)
+        admit(s, a);
+    else if (s) /* a refusal would be final for the client; so it tries again, perhaps elsewhere */
+        gw_conn_doom(s->conn, REASON_BUS_UNAVAILABLE);
+    free_admission(a);
+}
+
+static void begin(struct gw_socket *s, struct gw_identity *identity, struct admission *a)
+{
+    struct bus *bus = s->conn->gw->bus;
+    a->gw = s->conn->gw;
+    a->nsp = s->nsp;
+    gw_nsp_hold(a->nsp);
+    if (identity) a->identity = gw_identity_hold(identity);
+    memcpy(a->id, s->id, ID_LEN);
+    s->is_admitting = true;
+    wheel_drop(loop_wheel(a->gw->loop), &s->timer);
+    gw_socket_each_identity_room(a->identity, wish, a);
+    if (bus->ops->is_synced(bus)) {
+        on_heard(BUS_TAKEN, a);
+        return;
+    }
+    a->gw->bus_waits = true;
+    bus->ops->sync(bus, on_heard, a);
+}
+
+void gw_admit_connect(struct gw_socket *s, struct gw_identity *identity, struct str_view auth)
+{
+    struct admission *a = x_calloc(1, sizeof(*a) + auth.n);
+    a->auth_len = auth.n;
+    memcpy(a->auth, auth.p, auth.n);
+    begin(s, identity, a);
+}
+
+void gw_admit_authenticate(struct gw_socket *s, struct gw_identity *identity,
+                           const struct gw_event *e)
+{
+    struct str_view auth = SV("{}");
+    struct admission *a = x_calloc(1, sizeof(*a) + auth.n);
+    a->by_event = true;
+    a->wants_ack = e->wants_ack;
+    a->ack_id = e->ack_id;
+    a->auth_len = auth.n;
+    memcpy(a->auth, auth.p, auth.n);
+    begin(s, identity, a);
+}

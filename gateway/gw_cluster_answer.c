@@ -1,0 +1,361 @@
+/* Answers to the cluster: what other nodes (and this one, through the bus) ask for.
+ *
+ * Joins, leaves and disconnects are carried out when they come back from the bus, the own ones too,
+ * so that all nodes see them in one order with the broadcasts. Every question that wants an answer
+ * gets exactly one: Node counts them. */
+
+/* System */
+#include <time.h>
+/* Util */
+#include "util/x_alloc.h"
+/* Proto */
+#include "proto/json_scan.h"
+/* Gateway */
+#include "gw_auth.h"
+#include "gw_cluster_parts.h"
+
+/* ---- JSON of sockets and rooms */
+
+static bool put_string(struct buf *out, struct str_view text)
+{
+    return json_string_encode(out, text);
+}
+
+static bool put_rooms_of(struct buf *out, const struct gw_socket *s)
+{
+    bool fits = buf_add_char(out, '[') && put_string(out, gw_socket_id(s));
+    for (uint32_t i = 0; fits && i < s->nrooms; i++) {
+        const struct gw_room *r = s->rooms[i].room;
+        fits = buf_add_char(out, ',') && put_string(out, sv_make(r->name, r->name_len));
+    }
+    return fits && buf_add_char(out, ']');
+}
+
+/* As the reference serializes it; what is not kept here (headers, the query with its token) is
+ * empty. */
+static bool put_handshake(struct buf *out, const struct gw_socket *s)
+{
+    struct gateway *gw = s->conn->gw;
+    char addr[64], date[64] = "";
+    uint64_t age_ms = loop_now(gw->loop) - s->connected_at;
+    int64_t issued_ms = loop_wall_s(gw->loop) * 1000 - (int64_t)age_ms;
+    time_t at = (time_t)(issued_ms / 1000);
+    struct tm tm;
+    gw_conn_addr(s->conn, addr, sizeof(addr));
+    if (gmtime_r(&at, &tm))
+        strftime(date, sizeof(date), "%a %b %d %Y %H:%M:%S GMT+0000 (Coordinated Universal Time)",
+                 &tm);
+    return buf_addf(out,
+                    "{\"headers\":{},\"time\":\"%s\",\"address\":\"%s\",\"xdomain\":false,"
+                    "\"secure\":false,\"issued\":%lld,\"url\":",
+                    date, addr, (long long)issued_ms) &&
+           put_string(out, sv_of(gw->cfg->gateway_path)) &&
+           buf_addf(out, ",\"query\":{\"EIO\":\"4\",\"transport\":\"%s\"},\"auth\":{}}",
+                    gw_conn_transport(s->conn));
+}
+
+static bool put_socket(struct buf *out, const struct gw_socket *s)
+{
+    struct str_view user = gw_socket_user(s);
+    bool fits = buf_add_sv(out, SV("{\"id\":")) && put_string(out, gw_socket_id(s)) &&
+                buf_add_sv(out, SV(",\"handshake\":")) && put_handshake(out, s) &&
+                buf_add_sv(out, SV(",\"rooms\":")) && put_rooms_of(out, s) &&
+                buf_add_sv(out, SV(",\"data\":{"));
+    if (fits && user.n) fits = buf_add_sv(out, SV("\"user\":")) && put_string(out, user);
+    return fits && buf_add_sv(out, SV("}}"));
+}
+
+static bool put_id(struct buf *out, const struct gw_socket *s)
+{
+    return put_string(out, gw_socket_id(s));
+}
+
+static bool put_each(struct buf *out, struct gateway *gw, struct str_view nsp,
+                     const struct gw_target *which,
+                     bool (*put)(struct buf *out, const struct gw_socket *s))
+{
+    static const struct gw_target all = {0};
+    struct gw_socket **list;
+    size_t n = gw_fanout_select(gw, nsp, which ? which : &all, &list);
+    bool fits = buf_add_char(out, '[');
+    for (size_t i = 0; fits && i < n; i++)
+        fits = (!i || buf_add_char(out, ',')) && put(out, list[i]);
+    x_free(list);
+    return fits && buf_add_char(out, ']');
+}
+
+bool gw_cluster_put_sockets(struct buf *out, struct gateway *gw, struct str_view nsp,
+                            const struct gw_target *which)
+{
+    return put_each(out, gw, nsp, which, put_socket);
+}
+
+bool gw_cluster_put_ids(struct buf *out, struct gateway *gw, struct str_view nsp,
+                        const struct gw_target *which)
+{
+    return put_each(out, gw, nsp, which, put_id);
+}
+
+/* Rooms that have members, and each socket's own. */
+bool gw_cluster_put_rooms(struct buf *out, struct gateway *gw, struct str_view nsp)
+{
+    struct gw_nsp *n = gw_nsp_find(gw, nsp);
+    bool fits = buf_add_char(out, '['), first = true;
+    struct gw_room *r, *next;
+    for (uint32_t i = 0; fits && n && i < n->n; i++, first = false)
+        fits = (first || buf_add_char(out, ',')) && put_id(out, n->sockets[i]);
+    if (n) {
+        HASH_ITER(hh, n->rooms, r, next)
+        {
+            fits = fits && (first || buf_add_char(out, ',')) &&
+                   put_string(out, sv_make(r->name, r->name_len));
+            first = false;
+        }
+    }
+    return fits && buf_add_char(out, ']');
+}
+
+/* ---- sockets that are told to do something */
+
+static void carry_out(struct gw_socket *s, const struct bus_request *r)
+{
+    if (s->state != GW_SOCKET_READY) return;
+    for (unsigned i = 0; i < r->ntargets; i++) {
+        if (r->type == BUS_REMOTE_JOIN)
+            (void)gw_socket_join(s, r->targets[i]);
+        else
+            gw_socket_leave(s, r->targets[i]);
+    }
+    if (r->type == BUS_REMOTE_DISCONNECT) gw_socket_disconnect(s, r->close);
+}
+
+static struct gw_target which_of(const struct bus_request *r)
+{
+    return (struct gw_target){
+        .rooms = r->rooms, .except = r->except, .nrooms = r->nrooms, .nexcept = r->nexcept};
+}
+
+static struct bus_response response_to(struct gateway *gw, const struct bus_request *r,
+                                       enum bus_response_type type)
+{
+    return (struct bus_response){
+        .type = type, .nsp = r->nsp, .id = r->id, .to = r->uid, .uid = gw->bus->uid};
+}
+
+static void on_command(struct gateway *gw, const struct bus_request *r)
+{
+    struct gw_target which = which_of(r);
+    struct gw_socket **list;
+    if (r->sid.n) { /* old form: one socket, and its node says that it is done */
+        struct gw_socket *s = gw_socket_find(gw, r->nsp, r->sid);
+        if (!s) return;
+        carry_out(s, r);
+        struct bus_response done = response_to(gw, r, BUS_DONE);
+        if (r->id.n) gw->bus->ops->respond(gw->bus, &done);
+        return;
+    }
+    size_t n = gw_fanout_select(gw, r->nsp, &which, &list);
+    for (size_t i = 0; i < n; i++)
+        carry_out(list[i], r);
+    x_free(list);
+}
+
+/* ---- questions */
+
+static void on_question(struct gateway *gw, const struct bus_request *r)
+{
+    struct gw_target which = which_of(r);
+    struct buf json;
+    bool fits = false;
+    enum bus_response_type type = BUS_DONE;
+    if (!r->id.n || gw_cluster_question(gw, r->id)) return; /* no answer wanted, or our own */
+    buf_init(&json, (size_t)gw->cfg->bus_max_message);
+    if (r->type == BUS_REMOTE_FETCH) {
+        type = BUS_FETCHED;
+        fits = gw_cluster_put_sockets(&json, gw, r->nsp, &which);
+    } else if (r->type == BUS_SOCKETS) {
+        type = BUS_SOCKET_IDS;
+        fits = gw_cluster_put_ids(&json, gw, r->nsp, &which);
+    } else {
+        type = BUS_ROOMS;
+        fits = gw_cluster_put_rooms(&json, gw, r->nsp);
+    }
+    if (fits) {
+        struct bus_response answer = response_to(gw, r, type);
+        answer.json = buf_view(&json);
+        gw->bus->ops->respond(gw->bus, &answer);
+    } else {
+        log_warn("an answer to the cluster is larger than bus.max_message: not given");
+        gw->bus->stats.too_large++;
+    }
+    buf_fini(&json);
+}
+
+/* ---- where an answer goes that is given later */
+
+/* One allocation; the texts stand one behind the other. */
+struct return_to {
+    size_t nsp_len, id_len, uid_len;
+    char text[];
+};
+
+static struct return_to *return_new(const struct bus_request *r)
+{
+    struct return_to *t = x_malloc(sizeof(*t) + r->nsp.n + r->id.n + r->uid.n);
+    *t = (struct return_to){r->nsp.n, r->id.n, r->uid.n};
+    memcpy(t->text, r->nsp.p, r->nsp.n);
+    memcpy(t->text + r->nsp.n, r->id.p, r->id.n);
+    memcpy(t->text + r->nsp.n + r->id.n, r->uid.p, r->uid.n);
+    return t;
+}
+
+static struct str_view return_id(const struct return_to *t)
+{
+    return sv_make(t->text + t->nsp_len, t->id_len);
+}
+
+static void return_answer(struct gateway *gw, const struct return_to *t, struct bus_response r)
+{
+    r.nsp = sv_make(t->text, t->nsp_len);
+    r.id = return_id(t);
+    r.to = sv_make(t->text + t->nsp_len + t->id_len, t->uid_len);
+    r.uid = gw->bus->uid;
+    gw->bus->ops->respond(gw->bus, &r);
+    gw->bus_waits = true;
+}
+
+/* ---- events between servers */
+
+struct gw_cluster_ask {
+    struct return_to *to;
+};
+
+void gw_cluster_ignore(struct gw_cluster_ask *ask)
+{
+    x_free(ask->to);
+    x_free(ask);
+}
+
+void gw_cluster_answer(struct gateway *gw, struct gw_cluster_ask *ask, struct str_view json)
+{
+    return_answer(gw, ask->to, (struct bus_response){.type = BUS_SERVER_ACK, .json = json});
+    gw_cluster_ignore(ask);
+}
+
+static struct gw_cluster_ask *ask_new(const struct bus_request *r)
+{
+    struct gw_cluster_ask *a = x_malloc(sizeof(*a));
+    a->to = return_new(r);
+    return a;
+}
+
+static void on_server_event(struct gateway *gw, const struct bus_request *r)
+{
+    const struct gw_handler *h = gw->handler;
+    struct gw_cluster_ask *ask;
+    if (sv_eq(r->uid, gw->bus->uid)) return; /* it is for the others */
+    ask = r->id.n ? ask_new(r) : NULL;
+    if (h && h->server_event)
+        h->server_event(h->ctx, gw, r->nsp, r->json, ask);
+    else if (ask) /* nobody here has an opinion, and the asker counts answers */
+        gw_cluster_answer(gw, ask, SV("null"));
+}
+
+/* ---- broadcasts with acks */
+
+/* What the acks of one broadcast share; one reference for each client that is asked. */
+struct ack_group {
+    struct gateway *gw;
+    size_t refs;
+    bool is_own;
+    struct return_to *to;
+};
+
+static void group_rele(struct ack_group *g)
+{
+    if (--g->refs) return;
+    x_free(g->to);
+    x_free(g);
+}
+
+/* The rest is dropped, as the reference does it. Placeholders keep their numbers: all attachments go
+ * along. */
+static struct str_view first_argument(struct str_view args)
+{
+    struct json_iter it;
+    struct str_view first = SV("");
+    if (!args.n) return first;
+    json_iter_init(&it, args);
+    if (!json_array_next(&it, &first)) first = SV("");
+    return first;
+}
+
+static void on_client_ack(void *arg, bool answered, struct str_view args,
+                          const struct str_view *attachments, unsigned n)
+{
+    struct ack_group *g = arg;
+    struct str_view first = first_argument(args);
+    struct gw_question *own = g->is_own ? gw_cluster_question(g->gw, return_id(g->to)) : NULL;
+    if (own)
+        gw_question_ack(own, answered, first, attachments, n);
+    else if (answered && !g->is_own)
+        return_answer(g->gw, g->to,
+                      (struct bus_response){.type = BUS_CLIENT_ACK,
+                                            .json = first,
+                                            .attachments = attachments,
+                                            .nattachments = n});
+    group_rele(g);
+}
+
+static struct ack_group *group_new(struct gateway *gw, const struct bus_request *r)
+{
+    struct ack_group *g = x_malloc(sizeof(*g));
+    *g = (struct ack_group){
+        .gw = gw, .is_own = gw_cluster_question(gw, r->id) != NULL, .to = return_new(r)};
+    return g;
+}
+
+static void on_broadcast(struct gateway *gw, const struct bus_request *r)
+{
+    uint64_t timeout = r->timeout_ms ? r->timeout_ms : (uint64_t)gw->cfg->bus_request_timeout;
+    union {
+        const struct str_view *in;
+        struct str_view *out;
+    } rooms = {r->rooms}, except = {r->except}, binary = {r->attachments};
+    struct bus_msg m = {.nsp = r->nsp,
+                        .json = r->json,
+                        .rooms = rooms.out,
+                        .except = except.out,
+                        .attachments = binary.out,
+                        .nrooms = r->nrooms,
+                        .nexcept = r->nexcept,
+                        .nattachments = r->nattachments};
+    struct ack_group *g = group_new(gw, r);
+    size_t n = gw_fanout_ask(gw, &m, timeout, on_client_ack, g);
+    g->refs = n + 1; /* no ack can have come from within the walk */
+    struct gw_question *own = g->is_own ? gw_cluster_question(gw, r->id) : NULL;
+    if (own) {
+        gw_question_count(own, gw->bus->uid, n);
+    } else if (r->id.n) {
+        struct bus_response count = response_to(gw, r, BUS_CLIENT_COUNT);
+        count.count = n;
+        gw->bus->ops->respond(gw->bus, &count);
+    }
+    group_rele(g);
+}
+
+void gw_cluster_on_request(const struct bus_request *r, void *arg)
+{
+    struct gateway *gw = arg;
+    gw->bus_waits = true; /* answers leave in this turn */
+    switch (r->type) {
+    case BUS_SOCKETS:
+    case BUS_ALL_ROOMS:
+    case BUS_REMOTE_FETCH: on_question(gw, r); break;
+    case BUS_REMOTE_JOIN:
+    case BUS_REMOTE_LEAVE:
+    case BUS_REMOTE_DISCONNECT: on_command(gw, r); break;
+    case BUS_SERVER_SIDE_EMIT: on_server_event(gw, r); break;
+    case BUS_BROADCAST: on_broadcast(gw, r); break;
+    }
+}

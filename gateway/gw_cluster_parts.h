@@ -1,0 +1,26 @@
+/* What gw_cluster.c (questions) and gw_cluster_answer.c (answers) share. Nobody else includes this. */
+#ifndef PEAL_GW_CLUSTER_PARTS_H
+#define PEAL_GW_CLUSTER_PARTS_H
+
+#include "gw_cluster.h"
+#include "gw_fanout.h"
+#include "gw_socket.h"
+
+struct gw_question;
+
+/* Is it a question of this node's? */
+struct gw_question *gw_cluster_question(struct gateway *gw, struct str_view id);
+/* A node has said that n clients are asked for acks; uid: who. */
+void gw_question_count(struct gw_question *q, struct str_view uid, uint64_t n);
+/* One client's ack: its first argument with attachments; or it will not come. */
+void gw_question_ack(struct gw_question *q, bool answered, struct str_view json,
+                     const struct str_view *attachments, unsigned n);
+
+/* JSON of this node's own part of an answer, appended to out. False: it does not fit. */
+bool gw_cluster_put_sockets(struct buf *out, struct gateway *gw, struct str_view nsp,
+                            const struct gw_target *which) MUST_CHECK;
+bool gw_cluster_put_ids(struct buf *out, struct gateway *gw, struct str_view nsp,
+                        const struct gw_target *which) MUST_CHECK;
+bool gw_cluster_put_rooms(struct buf *out, struct gateway *gw, struct str_view nsp) MUST_CHECK;
+
+#endif
