@@ -32,7 +32,8 @@ const CLIENTS = { '4.x': require('socket.io-client').io, '3.x': require('socket.
 const SECRET = 'integration-secret-0123456789abcdef';
 const LIMIT = 5000;
 
-const program = (name) => path.join(BUILD, PROGRAMS[name]);
+/* name: one of PROGRAMS, or the path of another program. */
+const program = (name) => (PROGRAMS[name] ? path.join(BUILD, PROGRAMS[name]) : name);
 
 /* ---- taking down */
 
@@ -69,6 +70,24 @@ async function within(promise, what, ms = LIMIT) {
     return await Promise.race([promise, late]);
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/* Asks again and again until check() gives something true, and gives that. For what tells nobody that
+ * it has changed; an error of check() counts as no. */
+async function until(check, what, ms = LIMIT) {
+  const end = Date.now() + ms;
+  let trouble = '';
+  for (;;) {
+    try {
+      const got = await check();
+      if (got) return got;
+      trouble = '';
+    } catch (error) {
+      trouble = `: ${error.message}`;
+    }
+    if (Date.now() > end) throw new Error(`${what}: not within ${ms} ms${trouble}`);
+    await new Promise((resolve) => { setTimeout(resolve, 15); });
   }
 }
 
@@ -122,14 +141,16 @@ function environment(more = {}) {
 }
 
 class Program {
-  constructor(name, args, env) {
+  /* stream: where it logs. */
+  constructor(name, args, env, stream = 'stderr') {
     this.log = '';
     this.lines = [];
     this.watchers = [];
-    this.child = spawn(program(name), args, { env: environment(env), stdio: ['ignore', 'ignore', 'pipe'] });
+    const stdio = ['ignore', ...['stdout', 'stderr'].map((s) => (s === stream ? 'pipe' : 'ignore'))];
+    this.child = spawn(program(name), args, { env: environment(env), stdio });
     running.add(this.child);
-    this.child.stderr.setEncoding('utf8');
-    this.child.stderr.on('data', (text) => this.read(text));
+    this.child[stream].setEncoding('utf8');
+    this.child[stream].on('data', (text) => this.read(text));
     this.exited = once(this.child, 'close').then(([code, signal]) => {
       running.delete(this.child);
       return { code, signal };
@@ -158,6 +179,12 @@ class Program {
   }
   count(pattern) {
     return this.lines.filter((l) => pattern.test(l)).length;
+  }
+  /* Ends it as no program may be ended; nothing is asked of it any more. */
+  async kill() {
+    this.stopped = true;
+    this.child.kill('SIGKILL');
+    await within(this.exited, 'end of a killed program');
   }
   async stop(signal = 'SIGTERM') {
     if (this.stopped) return;
@@ -492,7 +519,7 @@ class Poller {
 const poller = (gw, query, headers) => new Poller(gw, query, headers).open();
 
 module.exports = {
-  atEnd,   CLIENT_DIST, CLIENTS, Inbox, Poller, Program, RawWs, ROOT, SECRET, accepted, answers, ask, client, connected,
+  atEnd, CLIENT_DIST, CLIENTS, Inbox, Poller, Program, RawWs, ROOT, SECRET, accepted, answers, ask, client, connected,
   environment, exchange, fixture, freePort, gateway, heard, inbox, keyPair, now, poller, program, rawSio, rawWs,
-  refused, request, run, tempDir, token, within,
+  refused, request, run, tempDir, token, until, within,
 };
