@@ -17,7 +17,7 @@ static int serve_main(int argc, char **argv)
     if (!program_configure(argc, argv, "peal serve",
                            "A whole Peal in one process: gateway and bus, no Redis.", &cfg, &code))
         return code;
-    code = gw_server_run(&cfg, "peal serve", NULL, NULL);
+    code = gw_server_run(&cfg, &(struct program_args){argc, argv}, "peal serve", NULL, NULL);
     cfg_fini(&cfg);
     return code;
 }

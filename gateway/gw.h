@@ -9,12 +9,14 @@
 
 #include "cluster/bus.h"
 #include "cluster/cfg.h"
+#include "gw_drain.h"
+#include "gw_tally.h"
 #include "io/loop.h"
-#include "proto/close_reason.h"
 #include "proto/eio_session.h"
 #include "util/id.h"
 #include "util/log.h"
 
+struct admin;
 struct gw_auth;
 struct gw_conn;
 struct gw_handler;
@@ -37,13 +39,6 @@ struct gw_upper {
     void (*closed)(struct gw_conn *c, enum close_reason reason);
 };
 
-struct gw_counters {
-#define COUNTER(name, sentence) uint64_t name;
-#include "cluster/counters.def"
-#undef COUNTER
-    uint64_t closes[REASON_COUNT];
-};
-
 struct gateway {
     const struct cfg *cfg; /* borrowed for the gateway's life */
     struct loop *loop;     /* borrowed */
@@ -59,7 +54,8 @@ struct gateway {
     struct gw_auth *auth;
     struct gw_route_table *routes;
     struct gw_ws_context *ws;
-    struct gw_listener *listener;
+    struct gw_listener *listener; /* NULL once stopping */
+    struct admin *admin;          /* NULL: none */
 
     struct gw_conn *conns; /* uthash by sid */
     struct gw_nsp *nsps;   /* uthash by name */
@@ -73,10 +69,13 @@ struct gateway {
 
     bool bus_waits;    /* something was published behind the bus's phase of this turn */
     uint64_t fan_mark; /* number of the current fan-out; see gw_fanout.c */
-    bool stopping;
+    bool stopping;     /* accepts nobody any more */
+    struct gw_drain drain;
     struct gw_socket *gone_sockets; /* freed at the turn's end */
     struct wheel_entry sweep;       /* slow consumers, once a second */
+    int64_t started_s;              /* since 1970 */
     struct gw_counters count;
+    struct gw_gauges gauge;
 };
 
 #endif

@@ -50,7 +50,7 @@ static bool describe(struct buf *out, void *arg)
                     (unsigned long long)s->canary_age_ms,
                     (unsigned long long)(s->lag_count ? s->lag_sum_us / s->lag_count : 0),
                     (unsigned long long)s->gaps, (unsigned long long)s->pending,
-                    gw->stopping ? "true" : "false", trouble ? trouble : "");
+                    gw->drain.state != GW_DRAIN_NO ? "true" : "false", trouble ? trouble : "");
 }
 
 /* Namespaces that configuration names in full are there from the start: the first client does not

@@ -18,6 +18,7 @@
 #include "gw_conn.h"
 #include "gw_flush.h"
 #include "gw_http.h"
+#include "gw_metrics.h"
 #include "gw_poll.h"
 
 /* ---- queue */
@@ -35,7 +36,15 @@ static void push(struct gw_conn *c, struct eio_msg *m)
 {
     if (!c->queue.n) c->progress_at = loop_now(c->gw->loop);
     gw_queue_push(&c->queue, m);
+    c->gw->gauge.queue_bytes += eio_msg_size(m);
     mark_dirty(c);
+}
+
+void gw_conn_pop(struct gw_conn *c, uint32_t n)
+{
+    size_t before = c->queue.bytes;
+    gw_queue_pop(&c->queue, n);
+    c->gw->gauge.queue_bytes -= before - c->queue.bytes;
 }
 
 void gw_conn_send(struct gw_conn *c, struct eio_msg *m)
@@ -73,6 +82,7 @@ static void on_send(struct eio_session *s, enum eio_type type)
 {
     struct gw_conn *c = conn_of(s);
     struct eio_msg *m = eio_msg_new_control(type, SV(""));
+    if (type == EIO_PING) gw_metrics_ping(c->gw, c->timer.deadline);
     push(c, m);
     eio_msg_rele(m);
 }
@@ -99,6 +109,7 @@ static void on_upgraded(struct eio_session *s)
     c->probe = NULL;
     gw_ws_set_limit(c->ws, gw_conn_max_message(c)); /* trust may have come meanwhile */
     c->gw->count.upgrades++;
+    c->gw->gauge.websockets++;
     /* A well-behaved client has no poll open now; if there is one, it is released empty-handed. */
     if (c->get) gw_poll_release(c, EIO_NOOP);
     if (c->queue.n) mark_dirty(c);
@@ -125,10 +136,11 @@ static void end_upper(struct gw_conn *c, enum close_reason reason)
 static void on_closing(struct eio_session *s, enum close_reason reason)
 {
     struct gw_conn *c = conn_of(s);
+    c->gw->gauge.closing++;
     end_upper(c, reason);
     /* Who was too slow does not keep the memory any longer. */
     bool was_slow = reason == REASON_SLOW_BYTES || reason == REASON_SLOW_AGE;
-    if (was_slow && !c->get) gw_queue_pop(&c->queue, c->queue.n);
+    if (was_slow && !c->get) gw_conn_pop(c, c->queue.n);
 }
 
 static void on_closed(struct eio_session *s, enum close_reason reason)
@@ -140,6 +152,8 @@ static void on_closed(struct eio_session *s, enum close_reason reason)
     wheel_drop(loop_wheel(gw->loop), &c->timer);
     HASH_DEL(gw->conns, c);
     gw->nconns--;
+    if (c->is_over) gw->gauge.closing--;
+    if (s->transport == EIO_WEBSOCKET) gw->gauge.websockets--;
     c->dead_next = gw->dead_conns;
     gw->dead_conns = c;
     end_upper(c, reason);
@@ -195,13 +209,14 @@ void gw_conn_addr(const struct gw_conn *c, char *out, size_t size)
 }
 
 static struct gw_conn *conn_new(struct gateway *gw, const struct gw_http *http,
-                                enum eio_transport transport, char *token)
+                                enum eio_transport transport, struct gw_token token)
 {
     struct gw_conn *c = x_calloc(1, sizeof(*c));
     uint64_t now = loop_now(gw->loop);
     c->gw = gw;
     c->timer.fire = on_timer;
-    c->token = token;
+    c->token = token.text;
+    c->token_from = (uint8_t)token.from;
     c->opened_at = c->progress_at = now;
     c->is_trusted = strcmp(gw->cfg->auth_mode, "none") == 0;
     set_addr(c, &http->peer);
@@ -210,6 +225,7 @@ static struct gw_conn *conn_new(struct gateway *gw, const struct gw_http *http,
     HASH_ADD(hh, gw->conns, sid, ID_LEN, c);
     gw->nconns++;
     gw->count.sessions++;
+    if (transport == EIO_WEBSOCKET) gw->gauge.websockets++;
     return c;
 }
 
@@ -231,7 +247,7 @@ static void send_open(struct gw_conn *c)
     eio_msg_rele(m);
 }
 
-struct gw_conn *gw_conn_new_polling(struct gateway *gw, struct gw_http *http, char *token)
+struct gw_conn *gw_conn_new_polling(struct gateway *gw, struct gw_http *http, struct gw_token token)
 {
     struct gw_conn *c = conn_new(gw, http, EIO_POLLING, token);
     send_open(c);
@@ -242,7 +258,7 @@ struct gw_conn *gw_conn_new_polling(struct gateway *gw, struct gw_http *http, ch
 }
 
 void gw_conn_new_ws(struct gateway *gw, struct gw_http *http, struct str_view key,
-                    struct str_view headers, struct str_view rest, bool b64, char *token)
+                    struct str_view headers, struct str_view rest, bool b64, struct gw_token token)
 {
     struct gw_conn *c = conn_new(gw, http, EIO_WEBSOCKET, token);
     c->ws_b64 = b64;
@@ -405,7 +421,7 @@ void gw_conn_polled(struct gw_conn *c)
 {
     c->get = NULL;
     c->progress_at = loop_now(c->gw->loop);
-    gw_queue_pop(&c->queue, c->queue.n);
+    gw_conn_pop(c, c->queue.n);
     eio_session_poll_answered(&c->eio);
 }
 
@@ -419,7 +435,7 @@ static void release(struct gw_conn *c)
         gw_ws_close(c->ws,
                     c->reason == REASON_SHUTDOWN ? GW_WS_CLOSE_GOING_AWAY : GW_WS_CLOSE_NONE);
     if (c->probe) gw_ws_close(c->probe, GW_WS_CLOSE_NONE);
-    gw_queue_pop(&c->queue, c->queue.n);
+    gw_conn_pop(c, c->queue.n);
     assert(!c->sockets && !c->assembler && !wheel_is_set(&c->connect_timer));
     gw_identity_rele(c->identity);
     if (c->token) x_free_secret(c->token, strlen(c->token));

@@ -11,6 +11,7 @@
 /* Gateway */
 #include "util/table.h"
 #include "gw_queue.h"
+#include "gw_token.h"
 
 #include "gw.h"
 #include "gw_ws.h"
@@ -37,10 +38,11 @@ struct gw_conn {
 
     struct gw_conn *dirty_next, *dead_next;
     bool is_dirty, is_dead, is_corked, handshake_answered;
-    bool is_over;   /* the upper layer has been told the end */
-    bool ws_b64;    /* the WebSocket asked for base64 instead of binary frames */
-    uint8_t reason; /* enum close_reason, once dead */
-    uint8_t doom;   /* enum close_reason to close with at the turn's end; 0: none */
+    bool is_over;       /* the upper layer has been told the end */
+    bool ws_b64;        /* the WebSocket asked for base64 instead of binary frames */
+    uint8_t reason;     /* enum close_reason, once dead */
+    uint8_t doom;       /* enum close_reason to close with at the turn's end; 0: none */
+    uint8_t token_from; /* enum gw_auth_source of token and identity */
 
     uint8_t addr[16]; /* peer, IPv4 mapped into IPv6 */
     uint64_t opened_at;
@@ -58,11 +60,12 @@ struct gw_conn {
 };
 
 /* A session on polling (http: the handshake GET, which becomes the held poll) … */
-struct gw_conn *gw_conn_new_polling(struct gateway *gw, struct gw_http *http, char *token);
-/* … or a WebSocket first (http gives its descriptor away). token: x_malloc'ed text or NULL; takes.
- */
+struct gw_conn *gw_conn_new_polling(struct gateway *gw, struct gw_http *http,
+                                    struct gw_token token);
+/* … or a WebSocket first (http gives its descriptor away). Takes the
+ * token. */
 void gw_conn_new_ws(struct gateway *gw, struct gw_http *http, struct str_view key,
-                    struct str_view headers, struct str_view rest, bool b64, char *token);
+                    struct str_view headers, struct str_view rest, bool b64, struct gw_token token);
 struct gw_conn *gw_conn_find(struct gateway *gw, struct str_view sid);
 
 /* Requests of a polling session. The http object is answered now or later. */
@@ -93,6 +96,8 @@ const char *gw_conn_transport(const struct gw_conn *c);
 /* Text of the peer's address; at least INET6_ADDRSTRLEN bytes. */
 void gw_conn_addr(const struct gw_conn *c, char *out, size_t size);
 
+/* For gw_flush.c: the n oldest have left. */
+void gw_conn_pop(struct gw_conn *c, uint32_t n);
 /* For gw_poll.c: the held poll has been answered with all that was queued. */
 void gw_conn_polled(struct gw_conn *c);
 
@@ -100,7 +105,7 @@ void gw_conn_polled(struct gw_conn *c);
 bool gw_conn_phase(struct gateway *gw);
 /* Once a second: who has taken nothing for too long? */
 void gw_conn_sweep(struct gateway *gw);
-/* Closes all, at shutdown. */
+/* Dooms all, at shutdown; the closing ones go at once. */
 void gw_conn_stop(struct gateway *gw);
 
 extern const struct gw_ws_events gw_conn_ws_events;

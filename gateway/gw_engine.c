@@ -11,15 +11,6 @@
 #include "gw_token.h"
 
 /* The refusals of an Engine.IO server; the index is the code on the wire. */
-enum refusal {
-    UNKNOWN_TRANSPORT,
-    UNKNOWN_SID,
-    BAD_HANDSHAKE_METHOD,
-    BAD_REQUEST,
-    FORBIDDEN,
-    BAD_VERSION
-};
-
 static const char *const refusal_text[] = {
     "Transport unknown", "Session ID unknown", "Bad handshake method",
     "Bad request",       "Forbidden",          "Unsupported protocol version"};
@@ -31,9 +22,15 @@ struct question {
     bool has_sid, sid_fits, b64, upgrade;
 };
 
-static void refuse(struct gw_http *h, const struct question *q, enum refusal code)
+static void count_refusal(struct gateway *gw, enum gw_refusal code)
 {
-    h->gw->count.handshake_refusals++;
+    gw->count.handshake_refusals++;
+    gw->count.refusals[code]++;
+}
+
+static void refuse(struct gw_http *h, const struct question *q, enum gw_refusal code)
+{
+    count_refusal(h->gw, code);
     const char *text = refusal_text[code];
     if (q->upgrade) { /* the reference writes these by hand: always 400, plain */
         gw_http_reply(
@@ -43,15 +40,16 @@ static void refuse(struct gw_http *h, const struct question *q, enum refusal cod
     }
     char body[80];
     int n = snprintf(body, sizeof(body), "{\"code\":%d,\"message\":\"%s\"}", code, text);
-    gw_http_reply(h, &(struct gw_reply){.status = code == FORBIDDEN ? 403 : 400,
+    gw_http_reply(h, &(struct gw_reply){.status = code == GW_REFUSAL_FORBIDDEN ? 403 : 400,
                                         .type = SV("application/json"),
                                         .body = sv_make(body, (size_t)n)});
 }
 
-/* A polling session outlives its TCP connections, so these do not bound the sessions. */
-static void refuse_full(struct gw_http *h)
+/* The client is to try another gateway. Full: a polling session outlives its TCP connections, so
+ * these do not bound the sessions. */
+static void refuse_here(struct gw_http *h, enum gw_refusal why)
 {
-    h->gw->count.handshake_refusals++;
+    count_refusal(h->gw, why);
     gw_http_reply(h, &(struct gw_reply){.status = 503, .close = true});
 }
 
@@ -131,16 +129,16 @@ static void on_upgrade(struct gw_http *h, const struct http_head *head, const st
      * libwebsockets writes. */
     if (strcmp(q->transport, "websocket") != 0 || !websocket_key(head, &key) || h->unread_body ||
         !gw_http_drain(h)) {
-        refuse(h, q, BAD_REQUEST);
+        refuse(h, q, GW_REFUSAL_BAD_REQUEST);
         return;
     }
     struct gw_conn *c = q->has_sid ? gw_conn_find(h->gw, sv_of(q->sid)) : NULL;
     if (q->has_sid && !c) {
-        refuse(h, q, UNKNOWN_SID);
+        refuse(h, q, GW_REFUSAL_UNKNOWN_SID);
         return;
     }
     if (strcmp(q->eio, "4") != 0) {
-        refuse(h, q, q->has_sid ? BAD_REQUEST : BAD_VERSION);
+        refuse(h, q, q->has_sid ? GW_REFUSAL_BAD_REQUEST : GW_REFUSAL_BAD_VERSION);
         return;
     }
     struct buf headers;
@@ -177,10 +175,10 @@ static void on_session(struct gw_http *h, const struct http_head *head, const st
 {
     struct gw_conn *c = gw_conn_find(h->gw, sv_of(q->sid));
     if (!c) {
-        refuse(h, q, UNKNOWN_SID);
+        refuse(h, q, GW_REFUSAL_UNKNOWN_SID);
     } else if (strcmp(q->transport, gw_conn_transport(c)) != 0 || c->eio.transport != EIO_POLLING ||
                strcmp(q->eio, "4") != 0) {
-        refuse(h, q, BAD_REQUEST);
+        refuse(h, q, GW_REFUSAL_BAD_REQUEST);
     } else if (head->method == HTTP_GET) {
         gw_conn_poll(c, h);
     } else if (head->method == HTTP_POST) {
@@ -193,13 +191,13 @@ static void on_session(struct gw_http *h, const struct http_head *head, const st
 static void on_handshake(struct gw_http *h, const struct http_head *head, const struct question *q)
 {
     if (head->method != HTTP_GET)
-        refuse(h, q, BAD_HANDSHAKE_METHOD);
+        refuse(h, q, GW_REFUSAL_BAD_HANDSHAKE_METHOD);
     else if (strcmp(q->transport, "websocket") == 0)
-        refuse(h, q, BAD_REQUEST);
+        refuse(h, q, GW_REFUSAL_BAD_REQUEST);
     else if (strcmp(q->eio, "4") != 0)
-        refuse(h, q, BAD_VERSION);
+        refuse(h, q, GW_REFUSAL_BAD_VERSION);
     else if (h->gw->nconns >= (unsigned)h->gw->cfg->gateway_max_connections)
-        refuse_full(h);
+        refuse_here(h, GW_REFUSAL_FULL);
     else
         gw_conn_new_polling(h->gw, h, gw_token_take(h->gw->cfg, head));
 }
@@ -211,9 +209,9 @@ static void on_engine(struct gw_http *h, const struct http_head *head)
     read_question(head, &q);
     h->gzip = http_head_has_token(head, SV("Accept-Encoding"), SV("gzip"));
     if (h->gw->stopping && !q.has_sid) {
-        gw_http_reply(h, &(struct gw_reply){.status = 503, .close = true});
+        refuse_here(h, GW_REFUSAL_DRAINING);
     } else if (!transport_is_on(h, &q)) {
-        refuse(h, &q, UNKNOWN_TRANSPORT);
+        refuse(h, &q, GW_REFUSAL_UNKNOWN_TRANSPORT);
     } else if (q.upgrade) {
         on_upgrade(h, head, &q);
     } else if (q.has_sid) {
@@ -261,7 +259,7 @@ static void on_body(struct gw_http *h)
     struct gw_conn *c = h->owner;
     struct question q = {0};
     if (!c) { /* the session ended while its body came in */
-        refuse(h, &q, UNKNOWN_SID);
+        refuse(h, &q, GW_REFUSAL_UNKNOWN_SID);
         return;
     }
     struct buf body = h->body;

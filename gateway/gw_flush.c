@@ -80,7 +80,7 @@ void gw_flush_ws(struct gw_conn *c)
             c->front_done += WRITE_CHUNK;
         } else {
             c->front_done = 0;
-            gw_queue_pop(&c->queue, n);
+            gw_conn_pop(c, n);
         }
     }
 }

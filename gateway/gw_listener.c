@@ -1,8 +1,6 @@
 /* System */
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 /* Third party */
@@ -10,19 +8,19 @@
 #include <event2/listener.h>
 /* Util */
 #include "util/x_alloc.h"
+/* Io */
+#include "io/listen_set.h"
 /* Gateway */
 #include "gw_http.h"
 #include "gw_listener.h"
 #include "gw_ws.h"
 
-#define MAX_SOCKETS 16
-#define BACKLOG 4096
 #define REST_MS                                                                                    \
     200 /* pause after a failed accept: want of descriptors does not end by asking again */
 
 struct gw_listener {
     struct gateway *gw;
-    struct evconnlistener *listeners[MAX_SOCKETS];
+    struct evconnlistener *listeners[LISTEN_SET_MAX];
     unsigned n;
     int port;
     struct wheel_entry rest;
@@ -70,112 +68,40 @@ static void on_accept_error(struct evconnlistener *ev, void *arg)
     wheel_set(loop_wheel(l->gw->loop), &l->rest, loop_now(l->gw->loop) + REST_MS);
 }
 
-static int bind_one(const struct addrinfo *a, int port)
+/* The descriptor is the listener's from here on. */
+static void serve(struct gw_listener *l, int fd)
 {
-    struct sockaddr_storage s;
-    int one = 1;
-    int fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) return -1;
-    memcpy(&s, a->ai_addr, a->ai_addrlen);
-    if (a->ai_family == AF_INET6) {
-        ((struct sockaddr_in6 *)&s)->sin6_port = htons((uint16_t)port);
-        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
-    } else {
-        ((struct sockaddr_in *)&s)->sin_port = htons((uint16_t)port);
-    }
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-    if (bind(fd, (struct sockaddr *)&s, a->ai_addrlen) || listen(fd, BACKLOG)) {
-        int e = errno;
-        close(fd);
-        errno = e;
-        return -1;
-    }
-    return fd;
-}
-
-static int port_of(int fd)
-{
-    struct sockaddr_storage s;
-    socklen_t n = sizeof(s);
-    if (getsockname(fd, (struct sockaddr *)&s, &n)) return 0;
-    return ntohs(s.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&s)->sin6_port
-                                         : ((struct sockaddr_in *)&s)->sin_port);
-}
-
-static void explain(struct cfg_error *err, const char *host, int port, int e)
-{
-    if (e == EADDRINUSE)
-        snprintf(err->text, sizeof(err->text),
-                 "gateway.port: %d is in use by another program (on %s); choose another with "
-                 "gateway.port or PEAL_GATEWAY_PORT",
-                 port, host);
-    else
-        snprintf(err->text, sizeof(err->text), "gateway.host: cannot listen on \"%s\" port %d: %s",
-                 host, port, strerror(e));
-}
-
-/* One numeric address or interface name. A machine without IPv6 is no error where the address was
- * not asked for by name. */
-static bool listen_on(struct gw_listener *l, const char *host, bool optional, struct cfg_error *err)
-{
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-    struct addrinfo *list = NULL;
-    int e = getaddrinfo(host, "0", &hints, &list);
-    if (e) {
-        snprintf(err->text, sizeof(err->text), "gateway.host: \"%s\": %s", host, gai_strerror(e));
-        return false;
-    }
-    bool good = true;
-    for (struct addrinfo *a = list; a && good && l->n < MAX_SOCKETS; a = a->ai_next) {
-        int fd = bind_one(a, l->port);
-        if (fd < 0) {
-            good = optional && errno != EADDRINUSE;
-            if (!good) explain(err, host, l->port, errno);
-            continue;
-        }
-        if (!l->port) l->port = port_of(fd);
-        struct evconnlistener *ev =
-            evconnlistener_new(loop_base(l->gw->loop), on_accept, l,
-                               LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
-        if (!ev) log_fatal("libevent gives no listener");
-        evconnlistener_set_error_cb(ev, on_accept_error);
-        l->listeners[l->n++] = ev;
-    }
-    freeaddrinfo(list);
-    return good;
-}
-
-static bool listen_on_word(struct gw_listener *l, const char *word, struct cfg_error *err)
-{
-    if (strcmp(word, "*") == 0)
-        return listen_on(l, "0.0.0.0", false, err) && listen_on(l, "::", true, err);
-    if (strcmp(word, "localhost") == 0)
-        return listen_on(l, "127.0.0.1", false, err) && listen_on(l, "::1", true, err);
-    return listen_on(l, word, false, err);
+    struct evconnlistener *ev = evconnlistener_new(
+        loop_base(l->gw->loop), on_accept, l, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+    if (!ev) log_fatal("libevent gives no listener");
+    evconnlistener_set_error_cb(ev, on_accept_error);
+    l->listeners[l->n++] = ev;
 }
 
 struct gw_listener *gw_listener_new(struct gateway *gw, struct cfg_error *err)
 {
+    struct listen_set set;
+    const struct cfg *cfg = gw->cfg;
+    if (!listen_set_open(&set, "gateway", &cfg->gateway_host, (int)cfg->gateway_port, err))
+        return NULL;
     struct gw_listener *l = x_calloc(1, sizeof(*l));
     l->gw = gw;
-    l->port = (int)gw->cfg->gateway_port;
+    l->port = set.port;
     l->rest.fire = on_rested;
-    for (size_t i = 0; i < gw->cfg->gateway_host.n; i++) {
-        if (listen_on_word(l, gw->cfg->gateway_host.v[i], err)) continue;
-        gw_listener_free(l);
-        return NULL;
-    }
-    if (!l->n) {
-        snprintf(err->text, sizeof(err->text), "gateway.host: no address to listen on");
-        gw_listener_free(l);
-        return NULL;
-    }
+    for (unsigned i = 0; i < set.n; i++)
+        serve(l, set.fds[i]);
     return l;
+}
+
+bool gw_listener_is_full(const struct gateway *gw)
+{
+    unsigned max = (unsigned)gw->cfg->gateway_max_connections;
+    return gw->nhttps + gw_ws_context_count(gw->ws) >= max || gw->nconns >= max;
 }
 
 int gw_listener_port(const struct gw_listener *l)
 {
-    return l->port;
+    return l ? l->port : 0;
 }
 
 void gw_listener_free(struct gw_listener *l)

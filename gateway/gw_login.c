@@ -20,6 +20,7 @@
 #include "gw_admit.h"
 #include "gw_auth.h"
 #include "gw_login.h"
+#include "gw_metrics.h"
 
 #define MAX_LEFT_S (INT64_C(1) << 40)
 #define MAX_SLEEP_MS (3600 * 1000) /* the wall clock is looked at again at least this often */
@@ -71,7 +72,7 @@ static void refuse_connect(struct gw_conn *c, struct gw_nsp *nsp, const struct g
 {
     struct buf data;
     buf_init(&data, 512);
-    c->gw->count.auth_refusals++;
+    gw_metrics_auth_refused(c->gw, why);
     if (put_error(&data, why))
         gw_login_refuse(c, nsp->view, "Authentication error", buf_view(&data));
     buf_fini(&data);
@@ -204,11 +205,12 @@ static enum outcome verify_handshake(struct gw_conn *c, struct gw_identity **id,
 }
 
 static enum outcome verify_any(struct gw_conn *c, struct str_view auth, struct gw_identity **id,
-                               struct gw_auth_error *why)
+                               uint8_t *from, struct gw_auth_error *why)
 {
     struct buf token;
     buf_init(&token, GW_AUTH_TOKEN_MAX + 1);
     bool there = token_of_connect(c, auth, &token);
+    *from = there ? GW_AUTH_FROM_CONNECT : c->token_from;
     enum outcome o = there ? verify(c, buf_view(&token), id, why) : verify_handshake(c, id, why);
     if (token.p) explicit_bzero(token.p, token.n);
     buf_fini(&token);
@@ -220,13 +222,15 @@ void gw_login_connect(struct gw_conn *c, struct gw_nsp *nsp, struct str_view aut
     struct gw_identity *id = NULL;
     struct gw_auth_error why = {GW_AUTH_REQUIRED, "jwt must be provided"};
     enum outcome o = ABSENT;
-    if (mode_is(c, "connect") || mode_is(c, "either")) o = verify_any(c, auth, &id, &why);
+    uint8_t from = GW_AUTH_FROM_NONE;
+    if (mode_is(c, "connect") || mode_is(c, "either")) o = verify_any(c, auth, &id, &from, &why);
     bool open = mode_is(c, "none");
     if (o == REFUSED || (o == ABSENT && mode_is(c, "connect"))) {
         refuse_connect(c, nsp, &why);
         return;
     }
     struct gw_socket *s = gw_socket_new(c, nsp);
+    s->auth_from = from;
     if (open || o == GOOD) {
         gw_admit_connect(s, id, auth);
     } else {
@@ -259,6 +263,7 @@ static bool same_user(const struct gw_socket *s, const struct gw_identity *id)
 static void accept_token(struct gw_socket *s, const struct gw_event *e, struct gw_identity *id)
 {
     if (s->state == GW_SOCKET_PENDING) {
+        s->auth_from = GW_AUTH_FROM_EVENT;
         gw_admit_authenticate(s, id, e);
     } else {
         gw_socket_renew(s, id);
@@ -284,7 +289,7 @@ void gw_login_authenticate(struct gw_socket *s, const struct gw_event *e)
     if (good) {
         accept_token(s, e, id);
     } else {
-        s->conn->gw->count.auth_refusals++;
+        gw_metrics_auth_refused(s->conn->gw, &why);
         gw_acks_send_error(s, e, why.code, why.message);
         if (s->state == GW_SOCKET_PENDING)
             throw_out(s, &why, REASON_AUTH_REFUSED);

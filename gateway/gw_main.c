@@ -13,7 +13,7 @@ int main(int argc, char **argv)
                            "Terminates Socket.IO connections and passes their messages on.", &cfg,
                            &code))
         return code;
-    code = gw_server_run(&cfg, "peal-gateway", NULL, NULL);
+    code = gw_server_run(&cfg, &(struct program_args){argc, argv}, "peal-gateway", NULL, NULL);
     cfg_fini(&cfg);
     return code;
 }

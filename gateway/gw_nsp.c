@@ -8,11 +8,19 @@
 
 /* ---- namespaces */
 
-static bool is_allowed(const struct cfg *cfg, struct str_view name)
+/* The name itself goes before patterns: metrics speak of namespaces by these words. */
+static bool is_allowed(const struct cfg *cfg, struct str_view name, uint32_t *word)
 {
-    for (size_t i = 0; i < cfg->socketio_namespaces.n; i++)
-        if (sv_glob(sv_of(cfg->socketio_namespaces.v[i]), name)) return true;
-    return false;
+    const struct cfg_list *l = &cfg->socketio_namespaces;
+    bool found = false;
+    for (size_t i = 0; i < l->n; i++) {
+        bool is_same = sv_eq(sv_of(l->v[i]), name);
+        if (!is_same && (found || !sv_glob(sv_of(l->v[i]), name))) continue;
+        *word = (uint32_t)i;
+        if (is_same) return true;
+        found = true;
+    }
+    return found;
 }
 
 struct gw_nsp *gw_nsp_find(struct gateway *gw, struct str_view name)
@@ -25,10 +33,12 @@ struct gw_nsp *gw_nsp_find(struct gateway *gw, struct str_view name)
 struct gw_nsp *gw_nsp_get(struct gateway *gw, struct str_view name)
 {
     struct gw_nsp *n = gw_nsp_find(gw, name);
+    uint32_t word;
     bool fits = name.n <= GW_NSP_MAX && gw_room_name_is_valid(name);
-    if (n || !fits || !is_allowed(gw->cfg, name)) return n;
+    if (n || !fits || !is_allowed(gw->cfg, name, &word)) return n;
     n = x_calloc(1, sizeof(*n));
     n->gw = gw;
+    n->word = word;
     n->name = x_memdup(name.p, name.n);
     n->view = sv_make(n->name, name.n);
     HASH_ADD_KEYPTR(hh, gw->nsps, n->name, n->view.n, n);
@@ -64,6 +74,7 @@ void gw_nsp_add(struct gw_nsp *n, struct gw_socket *s)
     }
     s->index = n->n;
     n->sockets[n->n++] = s;
+    n->gw->gauge.by_namespace[n->word]++;
 }
 
 void gw_nsp_remove(struct gw_nsp *n, struct gw_socket *s)
@@ -72,6 +83,7 @@ void gw_nsp_remove(struct gw_nsp *n, struct gw_socket *s)
     struct gw_socket *last = n->sockets[--n->n];
     n->sockets[s->index] = last;
     last->index = s->index;
+    n->gw->gauge.by_namespace[n->word]--;
 }
 
 /* ---- rooms */

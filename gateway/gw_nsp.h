@@ -34,6 +34,7 @@ struct gw_nsp {
     struct gw_socket *by_id;    /* uthash of all sockets */
     struct gw_socket **sockets; /* the same, packed, for walks; authenticated ones only */
     uint32_t n, cap;
+    uint32_t word;     /* of socketio.namespaces that admits it, by index */
     uint32_t refs;     /* sockets that point here, the gone of this turn too */
     uint64_t next_ack; /* ids of acks that clients are asked for */
     char *name;

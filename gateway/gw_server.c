@@ -2,8 +2,7 @@
  *
  * The turn's end, in order (see gw_server_new): the bus delivers, connections write and the closed
  * ones go, HTTP connections write, go on and go, WebSockets get held-back input, sockets that ended
- * are freed. Stopping: no new connections, every client is told and gets gateway.shutdown_timeout
- * to take what waits for it; the loop stops when the last is gone or the time is up. */
+ * are freed. How it ends: gw_drain.h. */
 
 /* System */
 #include <signal.h>
@@ -11,7 +10,10 @@
 #include <sys/resource.h>
 /* Util */
 #include "util/x_alloc.h"
+/* Io */
+#include "io/admin.h"
 /* Gateway */
+#include "gw_admin.h"
 #include "gw_auth.h"
 #include "gw_bus.h"
 #include "gw_cluster.h"
@@ -22,13 +24,14 @@
 #include "gw_flush.h"
 #include "gw_http.h"
 #include "gw_listener.h"
+#include "gw_reload.h"
 #include "gw_server.h"
 #include "gw_sio.h"
 #include "gw_socket.h"
 #include "gw_ws.h"
 
 #define SWEEP_MS 1000
-#define SPARE_FDS 64 /* beside connections: listeners, files, the library's own */
+#define SPARE_FDS 96 /* beside connections: listeners, the admin port's, files, the library's own */
 
 /* ---- the turn's end */
 
@@ -62,7 +65,7 @@ static bool phase_rest(void *arg)
     gw_socket_reap(gw);
     /* Idle HTTP connections stay while a polling session may need one for its last poll. */
     if (gw->stopping && !gw->nconns) gw_http_stop(gw);
-    if (gw->stopping && is_empty(gw)) loop_stop(gw->loop);
+    if (gw->stopping && is_empty(gw)) gw_drain_end(gw);
     return more || gw->bus_waits || gw->dead_conns || gw->dirty_conns || gw->dead_https ||
            gw->dirty_https;
 }
@@ -124,6 +127,7 @@ struct gateway *gw_server_new(const struct cfg *cfg, struct loop *loop,
     struct gateway *gw = x_calloc(1, sizeof(*gw));
     gw->cfg = cfg;
     gw->loop = loop;
+    gw->started_s = loop_wall_s(loop);
     gw->auth = auth;
     gw->http_events = &gw_engine_events;
     gw->handler = handler;
@@ -141,7 +145,7 @@ struct gateway *gw_server_new(const struct cfg *cfg, struct loop *loop,
     }
     gw->ws = gw_ws_context_new(loop, (size_t)cfg->gateway_max_payload, &gw_conn_ws_events);
     gw->listener = gw_listener_new(gw, err);
-    if (!gw->listener) {
+    if (!gw->listener || !gw_admin_open(gw, err)) {
         gw_server_free(gw);
         return NULL;
     }
@@ -159,23 +163,9 @@ int gw_server_port(const struct gateway *gw)
     return gw_listener_port(gw->listener);
 }
 
-static void on_stop_timeout(struct wheel_entry *e)
-{
-    struct gateway *gw = (struct gateway *)((char *)e - offsetof(struct gateway, sweep));
-    loop_stop(gw->loop);
-}
-
 void gw_server_stop(struct gateway *gw)
 {
-    if (gw->stopping) return;
-    gw->stopping = true;
-    gw_listener_free(gw->listener);
-    gw->listener = NULL;
-    gw_conn_stop(gw);
-    /* The sweep's timer is free now and becomes the limit of the farewell. */
-    gw->sweep.fire = on_stop_timeout;
-    wheel_set(loop_wheel(gw->loop), &gw->sweep,
-              loop_now(gw->loop) + (uint64_t)gw->cfg->gateway_shutdown_timeout);
+    gw_drain_begin(gw);
 }
 
 static void end_all(struct gateway *gw)
@@ -195,6 +185,8 @@ void gw_server_free(struct gateway *gw)
 {
     if (!gw) return;
     gw_listener_free(gw->listener);
+    admin_free(gw->admin);
+    gw_drain_fini(gw);
     end_all(gw);
     wheel_drop(loop_wheel(gw->loop), &gw->sweep);
     gw_ws_context_free(gw->ws);
@@ -210,39 +202,59 @@ void gw_server_free(struct gateway *gw)
 
 /* ---- a program */
 
-static void on_signal(int signo, void *arg)
+struct running {
+    struct gateway *gw;
+    struct cfg *cfg;
+    const struct program_args *args; /* NULL: it has no configuration to read again */
+};
+
+static void on_stop_signal(int signo, void *arg)
 {
-    struct gateway *gw = arg;
-    log_info("signal %d: %s", signo, gw->stopping ? "ending at once" : "stopping");
-    if (gw->stopping)
-        loop_stop(gw->loop);
+    struct gateway *gw = ((struct running *)arg)->gw;
+    bool again = gw->drain.state != GW_DRAIN_NO;
+    log_info("signal %d: %s", signo, again ? "ending at once" : "stopping");
+    if (again)
+        gw_drain_end(gw);
     else
         gw_server_stop(gw);
 }
 
-int gw_server_run(const struct cfg *cfg, const char *name, const struct gw_handler *handler,
-                  const struct gw_upper *upper)
+static void on_reload_signal(int signo, void *arg)
+{
+    struct running *r = arg;
+    (void)signo;
+    if (r->args) gw_reload(r->gw, r->cfg, r->args);
+}
+
+static void log_start(const struct gateway *gw)
+{
+    struct log_line l;
+    log_begin(&l, LOG_INFO, "listening");
+    log_kv_u64(&l, "port", (uint64_t)gw_server_port(gw));
+    log_kv_c(&l, "path", gw->cfg->gateway_path);
+    log_kv_c(&l, "auth", gw->cfg->auth_mode);
+    log_kv(&l, "node", sv_make(gw->node, ID_NODE_LEN));
+    log_end(&l);
+}
+
+int gw_server_run(struct cfg *cfg, const struct program_args *args, const char *name,
+                  const struct gw_handler *handler, const struct gw_upper *upper)
 {
     struct cfg_error err;
     struct loop *loop = loop_new(&now_system);
     signal(SIGPIPE, SIG_IGN);
-    struct gateway *gw = gw_server_new(cfg, loop, handler, upper, &err);
-    if (!gw) {
+    struct running r = {gw_server_new(cfg, loop, handler, upper, &err), cfg, args};
+    if (!r.gw) {
         fprintf(stderr, "%s: %s\n", name, err.text);
         loop_free(loop);
         return 1;
     }
-    loop_on_signal(loop, SIGTERM, on_signal, gw);
-    loop_on_signal(loop, SIGINT, on_signal, gw);
-    struct log_line l;
-    log_begin(&l, LOG_INFO, "listening");
-    log_kv_u64(&l, "port", (uint64_t)gw_server_port(gw));
-    log_kv_c(&l, "path", cfg->gateway_path);
-    log_kv_c(&l, "auth", cfg->auth_mode);
-    log_kv(&l, "node", sv_make(gw->node, ID_NODE_LEN));
-    log_end(&l);
+    loop_on_signal(loop, SIGTERM, on_stop_signal, &r);
+    loop_on_signal(loop, SIGINT, on_stop_signal, &r);
+    loop_on_signal(loop, SIGHUP, on_reload_signal, &r);
+    log_start(r.gw);
     loop_run(loop);
-    gw_server_free(gw);
+    gw_server_free(r.gw);
     loop_free(loop);
     log_info("stopped");
     return 0;

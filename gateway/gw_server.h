@@ -11,6 +11,7 @@ struct gateway;
 struct gw_handler;
 struct gw_upper;
 struct loop;
+struct program_args;
 
 /* Makes a gateway and starts listening. NULL with *err filled if the configuration, the keys or the
  * port do not allow it. cfg and loop are borrowed for its life; handler may be NULL. upper NULL:
@@ -18,16 +19,18 @@ struct loop;
 struct gateway *gw_server_new(const struct cfg *cfg, struct loop *loop,
                               const struct gw_handler *handler, const struct gw_upper *upper,
                               struct cfg_error *err);
-/* The port in use (that of gateway.port, or the one the system chose). */
+/* The port in use (that of gateway.port, or the one the system chose); 0 if nobody is accepted any
+ * more. */
 int gw_server_port(const struct gateway *gw);
-/* Stops accepting and closes all clients cleanly; the loop is stopped when they are gone or
- * gateway.shutdown_timeout has passed. */
+/* Begins the drain (gw_drain.h): in the end nobody is accepted any more, all clients have been closed
+ * cleanly, and the loop is stopped. */
 void gw_server_stop(struct gateway *gw);
 void gw_server_free(struct gateway *gw);
 
 /* The whole life of a gateway program: loop, gateway, SIGTERM and SIGINT (a second one ends at
- * once), exit status. name is for messages. */
-int gw_server_run(const struct cfg *cfg, const char *name, const struct gw_handler *handler,
-                  const struct gw_upper *upper);
+ * once), SIGHUP (cfg is read again from args; NULL: it is not), exit status. name is for
+ * messages. */
+int gw_server_run(struct cfg *cfg, const struct program_args *args, const char *name,
+                  const struct gw_handler *handler, const struct gw_upper *upper);
 
 #endif

@@ -47,11 +47,13 @@ static void on_connect(struct gw_conn *c, const struct sio_packet *p)
         return;
     }
     if (n >= c->gw->cfg->socketio_max_namespaces) {
+        c->gw->count.refusals[GW_REFUSAL_TOO_MANY_NAMESPACES]++;
         gw_login_refuse(c, p->nsp, "Too many namespaces", SV(""));
         return;
     }
     struct gw_nsp *nsp = gw_nsp_get(c->gw, p->nsp);
     if (!nsp) {
+        c->gw->count.refusals[GW_REFUSAL_INVALID_NAMESPACE]++;
         gw_login_refuse(c, p->nsp, "Invalid namespace", SV(""));
         return;
     }

@@ -97,6 +97,7 @@ void gw_socket_admit(struct gw_socket *s, struct gw_identity *identity)
     gw_nsp_add(s->nsp, s);
     s->conn->gw->nsockets++;
     s->conn->gw->count.sockets++;
+    s->conn->gw->gauge.by_source[s->auth_from]++;
     if (identity) {
         s->identity = gw_identity_hold(identity);
         gw_socket_each_identity_room(identity, join, s);
@@ -140,6 +141,7 @@ void gw_socket_end(struct gw_socket *s, enum close_reason reason)
     if (was_ready) {
         gw_nsp_remove(s->nsp, s);
         gw->nsockets--;
+        gw->gauge.by_source[s->auth_from]--;
     }
     HASH_DEL(s->nsp->by_id, s);
     s->next = gw->gone_sockets;

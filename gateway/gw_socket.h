@@ -27,6 +27,7 @@ struct gw_socket {
     uint32_t index; /* in the namespace's walk list */
     uint64_t mark;  /* number of the last fan-out that met this socket */
     uint8_t state;
+    uint8_t auth_from; /* enum gw_auth_source */
     bool warned;       /* token_expiring has been sent for this identity */
     bool is_admitting; /* PENDING, but only until the bus hears for it */
     char id[ID_LEN];

@@ -41,28 +41,37 @@ static bool is_own_page(const struct cfg *cfg, const struct http_head *head)
     return host && sv_eq_nocase(rest, *host);
 }
 
-char *gw_token_take(const struct cfg *cfg, const struct http_head *head)
+/* The value is decoded: a NUL in it would cut what is kept as a C string. */
+static char *from_query(const struct http_head *head)
+{
+    struct buf b;
+    bool bad = false;
+    buf_init(&b, GW_AUTH_TOKEN_MAX);
+    bool there = http_query_get(head->query, SV("token"), &b, &bad);
+    if (there && b.n && memchr(b.p, '\0', b.n)) {
+        there = false;
+        bad = true;
+    }
+    char *found = there ? copy(buf_view(&b)) : bad ? copy(SV("malformed")) : NULL;
+    if (b.p) explicit_bzero(b.p, b.n);
+    buf_fini(&b);
+    return found;
+}
+
+struct gw_token gw_token_take(const struct cfg *cfg, const struct http_head *head)
 {
     struct str_view token;
     /* In these modes nobody would verify it, and what is not needed is not kept. */
-    if (strcmp(cfg->auth_mode, "none") == 0 || strcmp(cfg->auth_mode, "event") == 0) return NULL;
-    if (cfg->auth_from_header && from_header(head, &token)) return copy(token);
+    if (strcmp(cfg->auth_mode, "none") == 0 || strcmp(cfg->auth_mode, "event") == 0)
+        return (struct gw_token){0};
+    if (cfg->auth_from_header && from_header(head, &token))
+        return (struct gw_token){copy(token), GW_AUTH_FROM_HEADER};
     if (cfg->auth_from_query) {
-        struct buf b;
-        bool bad = false;
-        buf_init(&b, GW_AUTH_TOKEN_MAX);
-        bool there = http_query_get(head->query, SV("token"), &b, &bad);
-        if (there && b.n && memchr(b.p, '\0', b.n)) { /* kept as a C string, it would be cut */
-            there = false;
-            bad = true;
-        }
-        char *found = there ? copy(buf_view(&b)) : bad ? copy(SV("malformed")) : NULL;
-        if (b.p) explicit_bzero(b.p, b.n);
-        buf_fini(&b);
-        if (found) return found;
+        char *found = from_query(head);
+        if (found) return (struct gw_token){found, GW_AUTH_FROM_QUERY};
     }
     if (cfg->auth_cookie[0] && is_own_page(cfg, head) &&
         http_cookie_get(head, sv_of(cfg->auth_cookie), &token))
-        return copy(token);
-    return NULL;
+        return (struct gw_token){copy(token), GW_AUTH_FROM_COOKIE};
+    return (struct gw_token){0};
 }

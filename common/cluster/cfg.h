@@ -16,6 +16,8 @@
 #include "util/buf.h"
 #include "util/str_view.h"
 
+#define CFG_MAX_WORDS 1000 /* of a list, and objects of a CFG_JSON array */
+
 /* A list of words. */
 struct cfg_list {
     char **v;

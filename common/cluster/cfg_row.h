@@ -1,13 +1,12 @@
 /* The table behind cfg.h: one row a key, made from cfg.def, and the words that rows are spoken of
- * in. Only cfg.c, cfg_check.c, cfg_print.c and their tests look in here; programs use struct cfg.
+ * in. Only cfg*.c, those that tell mistakes in its words, and tests look in here; programs use struct cfg.
  */
 #ifndef PEAL_CLUSTER_CFG_ROW_H
 #define PEAL_CLUSTER_CFG_ROW_H
 
 #include "cluster/cfg.h"
 
-#define CFG_MAX_WORDS 1000 /* of a list, and objects of a CFG_JSON array */
-#define CFG_NAME_MAX 64    /* no key or environment name is longer, with its NUL */
+#define CFG_NAME_MAX 64 /* no key or environment name is longer, with its NUL */
 
 enum cfg_type {
     CFG_TYPE_INT,

@@ -32,6 +32,7 @@ struct loop {
     unsigned nphases;
     struct signal_slot signals[MAX_SIGNALS];
     unsigned nsignals;
+    uint64_t turns;
     uint64_t woken_at; /* what `wake` is set to; WHEEL_NEVER: not set */
     bool stop, more;
     bool stale; /* time must be read anew before it is told */
@@ -130,6 +131,7 @@ void loop_turn(struct loop *l, bool wait)
     event_base_loop(l->base, EVLOOP_ONCE | (wait && !l->more ? 0 : EVLOOP_NONBLOCK));
     refresh(l);
     l->more = false;
+    l->turns++;
     /* Timers first: what they queue leaves in this turn. */
     wheel_advance(&l->wheel, l->now);
     for (unsigned i = 0; i < l->nphases; i++)
@@ -158,6 +160,11 @@ int64_t loop_wall_s(struct loop *l)
 {
     refresh(l);
     return l->wall;
+}
+
+uint64_t loop_turns(const struct loop *l)
+{
+    return l->turns;
 }
 
 struct wheel *loop_wheel(struct loop *l)

@@ -41,6 +41,9 @@ void loop_stop(struct loop *l);
 uint64_t loop_now(struct loop *l);   /* milliseconds, monotonic */
 int64_t loop_wall_s(struct loop *l); /* seconds since 1970 */
 
+/* Turns so far. */
+uint64_t loop_turns(const struct loop *l);
+
 struct wheel *loop_wheel(struct loop *l);
 struct event_base *loop_base(struct loop *l);
 

@@ -4,6 +4,7 @@
  * getopt_long's own messages are off. They begin with argv[0], and they would repeat the text of a
  * mistyped --set, in which a secret may stand. */
 /* System */
+#include <assert.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -122,7 +123,7 @@ static bool configure(const struct options *o, struct cfg *cfg, struct cfg_error
     return cfg_check(cfg, err);
 }
 
-static void apply_log_level(const struct cfg *cfg)
+void program_apply_log_level(const struct cfg *cfg)
 {
     enum log_level level;
     if (log_level_from(sv_of(cfg->log_level), &level)) log_set_level(level);
@@ -152,7 +153,7 @@ static bool act(const struct options *o, const char *what, struct cfg *cfg, int 
         cfg_fini(cfg);
         return mistake(o, "%s", err.text);
     }
-    apply_log_level(cfg);
+    program_apply_log_level(cfg);
     if (o->mode == MODE_RUN) return true;
     if (o->mode == MODE_PRINT) cfg_print(cfg, stdout);
     if (o->mode == MODE_CHECK) puts("configuration OK");
@@ -170,4 +171,19 @@ bool program_configure(int argc, char **argv, const char *name, const char *what
     bool go = read_options(&o, argc, argv) && act(&o, what, cfg, exit_code);
     x_free(o.sets);
     return go;
+}
+
+bool program_configure_again(const struct program_args *args, struct cfg *cfg,
+                             struct cfg_error *err)
+{
+    struct options o = {0};
+    o.sets = x_calloc((size_t)args->argc, sizeof(o.sets[0]));
+    bool understood = read_options(&o, args->argc, args->argv);
+    assert(understood); /* as at the start */
+    (void)understood;
+    cfg_init(cfg);
+    bool good = configure(&o, cfg, err);
+    if (!good) cfg_fini(cfg);
+    x_free(o.sets);
+    return good;
 }

@@ -18,4 +18,18 @@
 bool program_configure(int argc, char **argv, const char *name, const char *what, struct cfg *cfg,
                        int *exit_code) MUST_CHECK;
 
+/* Where a program's configuration came from; argv is borrowed for the program's life. */
+struct program_args {
+    int argc;
+    char **argv;
+};
+
+/* Reads the same sources again, after a program_configure() with these arguments. True: *cfg is
+ * checked and the caller's, to cfg_fini; it has been applied to nothing. False with *err filled,
+ * and *cfg holds nothing. */
+bool program_configure_again(const struct program_args *args, struct cfg *cfg,
+                             struct cfg_error *err) MUST_CHECK;
+/* Sets the log level to log.level. */
+void program_apply_log_level(const struct cfg *cfg);
+
 #endif

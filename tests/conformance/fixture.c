@@ -75,7 +75,7 @@ int fixture_main(int argc, char **argv, const char *const *more, const struct gw
     int code = 1;
     if (set_all(&cfg, settings, &err) && set_all(&cfg, more, &err) && set_all(&cfg, last, &err) &&
         cfg_check(&cfg, &err))
-        code = gw_server_run(&cfg, argv[0], handler, upper);
+        code = gw_server_run(&cfg, NULL, argv[0], handler, upper);
     else
         fprintf(stderr, "%s: %s\n", argv[0], err.text);
     cfg_fini(&cfg);

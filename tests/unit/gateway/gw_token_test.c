@@ -47,7 +47,7 @@ static void assert_token(const char *query, const char *fields, const char *want
     char *text = x_asprintf("GET /socket.io/%s HTTP/1.1\r\nHost: h\r\n%s\r\n", query, fields);
     if (http_head_parse(text, strlen(text), 65536, &scan, &head, &status, &why) != VERDICT_OK)
         fail_msg("%s: %s", text, why);
-    char *token = gw_token_take(&cfg, &head);
+    char *token = gw_token_take(&cfg, &head).text;
     if (!want)
         assert_null(token);
     else if (!token || strcmp(token, want) != 0)

@@ -1,0 +1,237 @@
+/* Design notes
+ *
+ * evhttp 2.1 counts no connections, tells nobody of a new one before its first request, and knows
+ * only time-outs of silence. But it lets us make each connection's bufferevent. So each has a slot here
+ * with a reference to it and a deadline, which moves with each request: a bufferevent that
+ * evhttp has let go has no callbacks any more, and one that is to end is told so by the event that
+ * a real time-out would be. A connection too many has no time. */
+
+/* System */
+#include <assert.h>
+#include <stdio.h>
+/* Third party */
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/http.h>
+#include <event2/keyvalq_struct.h>
+/* Util */
+#include "util/log.h"
+#include "util/x_alloc.h"
+/* Io */
+#include "io/admin.h"
+#include "io/listen_set.h"
+
+#define JSON "application/json"
+
+struct slot {
+    struct admin *admin;
+    struct bufferevent *bev; /* held; NULL: free */
+    struct wheel_entry deadline;
+};
+
+struct admin {
+    struct evhttp *http;
+    struct loop *loop;
+    const struct admin_route *routes;
+    size_t nroutes;
+    void *ctx;
+    int port;
+    struct slot slots[ADMIN_CONNS_MAX + 1]; /* the last is for one too many */
+};
+
+/* ---- connections */
+
+static void set_deadline(struct slot *s, uint64_t ms)
+{
+    struct loop *loop = s->admin->loop;
+    wheel_set(loop_wheel(loop), &s->deadline, loop_now(loop) + ms);
+}
+
+static bool is_over(const struct slot *s)
+{
+    bufferevent_event_cb on_event;
+    bufferevent_getcb(s->bev, NULL, NULL, &on_event, NULL);
+    return !on_event;
+}
+
+static void clear(struct slot *s)
+{
+    wheel_drop(loop_wheel(s->admin->loop), &s->deadline);
+    bufferevent_decref(s->bev);
+    s->bev = NULL;
+}
+
+static void clear_ended(struct admin *a)
+{
+    for (unsigned i = 0; i <= ADMIN_CONNS_MAX; i++)
+        if (a->slots[i].bev && is_over(&a->slots[i])) clear(&a->slots[i]);
+}
+
+static void end(struct slot *s)
+{
+    if (!is_over(s)) bufferevent_trigger_event(s->bev, BEV_EVENT_READING | BEV_EVENT_TIMEOUT, 0);
+    assert(is_over(s));
+    clear(s);
+}
+
+static void on_deadline(struct wheel_entry *e)
+{
+    end((struct slot *)((char *)e - offsetof(struct slot, deadline)));
+}
+
+/* A connection has been accepted. */
+static struct bufferevent *on_new_conn(struct event_base *base, void *arg)
+{
+    struct admin *a = arg;
+    struct slot *s = a->slots;
+    clear_ended(a);
+    while (s < a->slots + ADMIN_CONNS_MAX && s->bev)
+        s++;
+    bool too_many = s == a->slots + ADMIN_CONNS_MAX;
+    if (s->bev) end(s); /* two too many in one turn */
+    s->bev = bufferevent_socket_new(base, -1, 0);
+    if (!s->bev) log_fatal("libevent gives no bufferevent");
+    bufferevent_incref(s->bev);
+    set_deadline(s, too_many ? 0 : ADMIN_REQUEST_MS);
+    return s->bev;
+}
+
+static void move_deadline(struct admin *a, struct evhttp_request *req)
+{
+    struct evhttp_connection *conn = evhttp_request_get_connection(req);
+    const struct bufferevent *bev = evhttp_connection_get_bufferevent(conn);
+    for (unsigned i = 0; i < ADMIN_CONNS_MAX; i++)
+        if (a->slots[i].bev == bev) set_deadline(&a->slots[i], ADMIN_REQUEST_MS);
+}
+
+/* ---- requests */
+
+static const char *method_name(enum evhttp_cmd_type type)
+{
+    switch (type) {
+    case EVHTTP_REQ_GET:
+    case EVHTTP_REQ_HEAD: return "GET";
+    case EVHTTP_REQ_POST: return "POST";
+    default: return "";
+    }
+}
+
+static void say(struct admin_reply *r, int status, const char *what)
+{
+    r->status = status;
+    r->type = JSON;
+    buf_clear(&r->body);
+    bool fits = buf_addf(&r->body, "{\"status\":%d,\"error\":\"%s\"}\n", status, what);
+    assert(fits);
+    (void)fits;
+}
+
+/* HEAD is offered wherever GET is. */
+static void refuse_method(const struct admin *a, struct evhttp_request *req, struct str_view path,
+                          struct admin_reply *reply)
+{
+    struct buf allow;
+    buf_init(&allow, 256);
+    for (size_t i = 0; i < a->nroutes; i++) {
+        const struct admin_route *r = &a->routes[i];
+        if (!sv_eq(sv_of(r->path), path)) continue;
+        (void)!buf_addf(&allow, "%s%s%s", allow.n ? ", " : "", r->method,
+                        strcmp(r->method, "GET") == 0 ? ", HEAD" : "");
+    }
+    evhttp_add_header(evhttp_request_get_output_headers(req), "Allow", buf_cstr(&allow));
+    buf_fini(&allow);
+    say(reply, 405, "method not allowed");
+}
+
+static void route(const struct admin *a, struct evhttp_request *req,
+                  const struct admin_request *request, struct admin_reply *reply)
+{
+    bool known = false;
+    for (size_t i = 0; i < a->nroutes; i++) {
+        const struct admin_route *r = &a->routes[i];
+        if (!sv_eq(sv_of(r->path), request->path)) continue;
+        known = true;
+        if (!sv_eq(sv_of(r->method), request->method)) continue;
+        r->handle(a->ctx, request, reply);
+        return;
+    }
+    if (known)
+        refuse_method(a, req, request->path, reply);
+    else
+        say(reply, 404, "not found");
+}
+
+/* A HEAD's answer has the length of the body it lacks. */
+static void send_reply(struct evhttp_request *req, const struct admin_reply *r)
+{
+    struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
+    bool head = evhttp_request_get_command(req) == EVHTTP_REQ_HEAD;
+    struct evbuffer *body = evbuffer_new();
+    char length[24];
+    if (!body) log_fatal("libevent gives no buffer");
+    snprintf(length, sizeof(length), "%zu", r->body.n);
+    evhttp_add_header(headers, "Content-Type", r->type);
+    evhttp_add_header(headers, "Content-Length", length);
+    evhttp_add_header(headers, "Cache-Control", "no-store");
+    if (!head) evbuffer_add(body, r->body.p, r->body.n);
+    evhttp_send_reply(req, r->status, NULL, body);
+    evbuffer_free(body);
+}
+
+static void on_request(struct evhttp_request *req, void *arg)
+{
+    struct admin *a = arg;
+    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
+    struct admin_request request = {
+        .method = sv_of(method_name(evhttp_request_get_command(req))),
+        .path = sv_of(evhttp_uri_get_path(uri)),
+        .query = sv_of(evhttp_uri_get_query(uri)),
+    };
+    struct admin_reply reply = {.status = 200, .type = JSON};
+    buf_init(&reply.body, ADMIN_REPLY_MAX);
+    move_deadline(a, req);
+    route(a, req, &request, &reply);
+    send_reply(req, &reply);
+    buf_fini(&reply.body);
+}
+
+/* ---- life */
+
+struct admin *admin_new(const struct cfg *cfg, struct loop *loop, const struct admin_route *routes,
+                        size_t nroutes, void *ctx, struct cfg_error *err)
+{
+    struct listen_set set;
+    if (!listen_set_open(&set, "admin", &cfg->admin_host, (int)cfg->admin_port, err)) return NULL;
+    struct admin *a = x_calloc(1, sizeof(*a));
+    *a = (struct admin){
+        .loop = loop, .routes = routes, .nroutes = nroutes, .ctx = ctx, .port = set.port};
+    for (unsigned i = 0; i <= ADMIN_CONNS_MAX; i++)
+        a->slots[i] = (struct slot){.admin = a, .deadline.fire = on_deadline};
+    a->http = evhttp_new(loop_base(loop));
+    if (!a->http) log_fatal("libevent gives no HTTP server");
+    evhttp_set_max_headers_size(a->http, ADMIN_HEAD_MAX);
+    evhttp_set_max_body_size(a->http, ADMIN_BODY_MAX);
+    evhttp_set_timeout(a->http, ADMIN_REQUEST_MS / 1000);
+    /* All that it knows, so that those we do not want are answered by us. */
+    evhttp_set_allowed_methods(a->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
+                                            EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
+                                            EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH);
+    evhttp_set_bevcb(a->http, on_new_conn, a);
+    evhttp_set_gencb(a->http, on_request, a);
+    for (unsigned i = 0; i < set.n; i++)
+        if (evhttp_accept_socket(a->http, set.fds[i])) log_fatal("libevent gives no listener");
+    return a;
+}
+
+int admin_port(const struct admin *a)
+{
+    return a->port;
+}
+
+void admin_free(struct admin *a)
+{
+    if (!a) return;
+    evhttp_free(a->http);
+    clear_ended(a);
+    x_free(a);
+}
