@@ -69,6 +69,17 @@ static void counter(struct prom_text *p, const char *name, const char *help, uin
     prom_text_sample(p, NULL, 0, n);
 }
 
+/* A word that stands there twice is one series. */
+static void write_namespaces(struct prom_text *p, const struct cfg_list *words,
+                             const unsigned *sockets)
+{
+    struct cfg_list before = {.v = words->v};
+    for (; before.n < words->n; before.n++) {
+        const char *word = words->v[before.n];
+        if (!cfg_list_has(&before, sv_of(word))) sample_of(p, "namespace", word, sockets[before.n]);
+    }
+}
+
 static void write_clients(struct prom_text *p, const struct gateway *gw)
 {
     const struct gw_gauges *g = &gw->gauge;
@@ -84,8 +95,7 @@ static void write_clients(struct prom_text *p, const struct gateway *gw)
           gw->nhttps);
     prom_text_gauge(p, "peal_sockets",
                     "Socket.IO sockets by the word of socketio.namespaces that admitted them.");
-    for (size_t i = 0; i < gw->cfg->socketio_namespaces.n; i++)
-        sample_of(p, "namespace", gw->cfg->socketio_namespaces.v[i], g->by_namespace[i]);
+    write_namespaces(p, &gw->cfg->socketio_namespaces, g->by_namespace);
     prom_text_gauge(p, "peal_sockets_by_auth_source",
                     "The same by where the token came from that they were let in with.");
     for (unsigned i = 0; i < GW_AUTH_FROM_COUNT; i++)
