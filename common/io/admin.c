@@ -1,10 +1,14 @@
 /* Design notes
  *
  * evhttp 2.1 counts no connections, tells nobody of a new one before its first request, and knows
- * only time-outs of silence. But it lets us make each connection's bufferevent. So each has a slot here
- * with a reference to it and a deadline, which moves with each request: a bufferevent that
+ * only time-outs of silence. But it lets us make each connection's bufferevent. So each has a slot
+ * here with a reference to it and a deadline, which moves with each request: a bufferevent that
  * evhttp has let go has no callbacks any more, and one that is to end is told so by the event that
- * a real time-out would be. A connection too many has no time. */
+ * a real time-out would be. A connection too many has no time.
+ *
+ * The bufferevent must be the one that closes the descriptor (BEV_OPT_CLOSE_ON_FREE): evhttp closes it
+ * at once otherwise, and events of the bufferevent, which we still hold, would stay with a number that
+ * is somebody else's by then. */
 
 /* System */
 #include <assert.h>
@@ -70,8 +74,7 @@ static void clear_ended(struct admin *a)
 static void end(struct slot *s)
 {
     if (!is_over(s)) bufferevent_trigger_event(s->bev, BEV_EVENT_READING | BEV_EVENT_TIMEOUT, 0);
-    assert(is_over(s));
-    clear(s);
+    if (s->bev) clear(s); /* else on_conn_closed() has done it */
 }
 
 static void on_deadline(struct wheel_entry *e)
@@ -89,19 +92,30 @@ static struct bufferevent *on_new_conn(struct event_base *base, void *arg)
         s++;
     bool too_many = s == a->slots + ADMIN_CONNS_MAX;
     if (s->bev) end(s); /* two too many in one turn */
-    s->bev = bufferevent_socket_new(base, -1, 0);
+    s->bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
     if (!s->bev) log_fatal("libevent gives no bufferevent");
     bufferevent_incref(s->bev);
     set_deadline(s, too_many ? 0 : ADMIN_REQUEST_MS);
     return s->bev;
 }
 
-static void move_deadline(struct admin *a, struct evhttp_request *req)
+/* evhttp goes on to let go of it: what is left of it goes at once. */
+static void on_conn_closed(struct evhttp_connection *conn, void *arg)
 {
-    struct evhttp_connection *conn = evhttp_request_get_connection(req);
+    struct slot *s = arg;
+    if (s->bev == evhttp_connection_get_bufferevent(conn)) clear(s);
+}
+
+/* A request has come: its connection's time begins anew. */
+static void renew(struct admin *a, struct evhttp_connection *conn)
+{
     const struct bufferevent *bev = evhttp_connection_get_bufferevent(conn);
-    for (unsigned i = 0; i < ADMIN_CONNS_MAX; i++)
-        if (a->slots[i].bev == bev) set_deadline(&a->slots[i], ADMIN_REQUEST_MS);
+    for (unsigned i = 0; i < ADMIN_CONNS_MAX; i++) {
+        struct slot *s = &a->slots[i];
+        if (s->bev != bev) continue;
+        set_deadline(s, ADMIN_REQUEST_MS);
+        evhttp_connection_set_closecb(conn, on_conn_closed, s);
+    }
 }
 
 /* ---- requests */
@@ -189,7 +203,7 @@ static void on_request(struct evhttp_request *req, void *arg)
     };
     struct admin_reply reply = {.status = 200, .type = JSON};
     buf_init(&reply.body, ADMIN_REPLY_MAX);
-    move_deadline(a, req);
+    renew(a, evhttp_request_get_connection(req));
     route(a, req, &request, &reply);
     send_reply(req, &reply);
     buf_fini(&reply.body);

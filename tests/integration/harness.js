@@ -224,6 +224,10 @@ async function gateway(t, settings = {}, { name = 'gateway', env, command = [] }
   gw.port = Number(/ port=(\d+)/.exec(line)[1]);
   gw.path = all['gateway.path'] || '/socket.io/';
   gw.url = `http://127.0.0.1:${gw.port}`;
+  if ('admin.port' in all) {
+    const admin = await gw.line(/msg="admin listening"/);
+    gw.admin = { port: Number(/ port=(\d+)/.exec(admin)[1]), path: '/' };
+  }
   return gw;
 }
 
@@ -516,10 +520,40 @@ class Poller {
   }
 }
 
+/* ---- the admin port */
+
+const admin = (gw, target, options) => request(gw.admin, { path: target, ...options });
+
+/* The samples of /metrics, as Prometheus's own parser reads them: 'name{label="value"}' → number. */
+async function metrics(gw) {
+  const answer = await admin(gw, '/metrics');
+  assert.equal(answer.status, 200);
+  const child = spawn('/usr/bin/python3', [path.join(__dirname, 'metrics.py')], { stdio: ['pipe', 'pipe', 'inherit'] });
+  running.add(child);
+  let text = '';
+  child.stdout.setEncoding('utf8').on('data', (d) => { text += d; });
+  child.stdin.end(answer.body);
+  const [code] = await within(once(child, 'close'), 'end of metrics.py');
+  running.delete(child);
+  assert.equal(code, 0, answer.body);
+  return JSON.parse(text);
+}
+
+/* Asks until the metrics hold what is expected. */
+async function metricsBecome(gw, expected) {
+  const limit = Date.now() + LIMIT;
+  for (;;) {
+    const all = await metrics(gw);
+    const got = Object.fromEntries(Object.keys(expected).map((name) => [name, all[name]]));
+    if (Object.keys(expected).every((name) => got[name] === expected[name])) return all;
+    if (Date.now() > limit) assert.deepEqual(got, expected);
+  }
+}
+
 const poller = (gw, query, headers) => new Poller(gw, query, headers).open();
 
 module.exports = {
-  atEnd, CLIENT_DIST, CLIENTS, Inbox, Poller, Program, RawWs, ROOT, SECRET, accepted, answers, ask, client, connected,
-  environment, exchange, fixture, freePort, gateway, heard, inbox, keyPair, now, poller, program, rawSio, rawWs,
-  refused, request, run, tempDir, token, until, within,
+  CLIENT_DIST, CLIENTS, Inbox, Poller, Program, RawWs, ROOT, SECRET, accepted, admin, answers, ask, atEnd, client,
+  connected, environment, exchange, fixture, freePort, gateway, heard, inbox, keyPair, metrics, metricsBecome, now,
+  poller, program, rawSio, rawWs, refused, request, run, tempDir, token, until, within,
 };
