@@ -9,12 +9,13 @@
 
 #include "cluster/bus.h"
 #include "cluster/cfg.h"
-#include "gw_drain.h"
-#include "gw_tally.h"
 #include "io/loop.h"
 #include "proto/eio_session.h"
 #include "util/id.h"
 #include "util/log.h"
+/* Gateway */
+#include "gw_drain.h"
+#include "gw_tally.h"
 
 struct admin;
 struct gw_auth;

@@ -1,7 +1,8 @@
 /* Design notes
  *
  * - The order of PACE is drawn by lot, so that users of one namespace, or those who came together,
- *   do not go as a block. It is a list of ids, not of pointers: clients leave by themselves meanwhile.
+ *   do not go as a block. It is a list of ids, not of pointers: clients leave by themselves
+ *   meanwhile.
  * - Client k of n has the k-th of n equal parts of the time and goes at a random moment in it:
  *   even, but without a beat that clients' back-offs could fall in with.
  * - Who is closing already when PACE begins is left alone; FAREWELL's end is the end for all. */
@@ -88,8 +89,7 @@ static void pace(struct gateway *gw)
     while (d->next < d->n) {
         uint64_t at = moment_of_next(gw);
         if (at > now) {
-            set_timer(gw, at);
-            /* The lot is drawn once: the timer's own moment counts when it fires. */
+            set_timer(gw, at); /* its moment is drawn: when the timer fires, it goes */
             return;
         }
         close_next(gw);

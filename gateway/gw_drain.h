@@ -1,6 +1,6 @@
 /* Leaving: how a gateway that is told to end lets its clients go.
  *
- *   NO ── gw_drain_begin ──▶ WAIT ── gateway.drain_wait ──▶ PACE ── gateway.drain_time ──▶ FAREWELL ──▶ DONE
+ *   NO ─ gw_drain_begin ─▶ WAIT ─ gateway.drain_wait ─▶ PACE ─ gateway.drain_time ─▶ FAREWELL ─▶ DONE
  *
  * WAIT: not ready, but all goes on, until balancers have noticed. PACE: nobody new, and one client
  * after the other is closed. FAREWELL: all have been told and get gateway.shutdown_timeout to take

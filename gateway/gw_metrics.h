@@ -1,4 +1,4 @@
-/* The gateway's numbers as text for Prometheus, and the few counts that are more than a ++. Its work
+/* The gateway's numbers as text for Prometheus, and the few counts that are more than a ++. The work
  * is bounded by the configuration, not by the number of clients. */
 #ifndef PEAL_GW_METRICS_H
 #define PEAL_GW_METRICS_H

@@ -1,10 +1,10 @@
 /* Design notes
  *
  * - What can fail is made first, from the fresh configuration; then nothing fails any more.
- * - The gateway's configuration object stays, only values of reloadable rows that differ are exchanged:
- *   all modules borrow the object, and some keep texts of rows that are not reloadable. Texts of
- *   reloadable rows are kept by the table of routes alone, which is made anew.
- * - A row that needs a restart makes the whole refused: half of a change is what nobody asked for. */
+ * - The gateway's configuration object stays, only values of reloadable rows that differ are
+ *   exchanged: all modules borrow the object, and some keep texts of rows that are not reloadable.
+ *   Texts of reloadable rows are kept by the table of routes alone, which is made anew.
+ * - A row that needs a restart makes the whole refused: nobody asked for half of a change. */
 
 /* Cluster */
 #include "cluster/cfg_diff.h"

@@ -22,8 +22,8 @@ struct gateway *gw_server_new(const struct cfg *cfg, struct loop *loop,
 /* The port in use (that of gateway.port, or the one the system chose); 0 if nobody is accepted any
  * more. */
 int gw_server_port(const struct gateway *gw);
-/* Begins the drain (gw_drain.h): in the end nobody is accepted any more, all clients have been closed
- * cleanly, and the loop is stopped. */
+/* Begins the drain (gw_drain.h), at whose end all clients have been closed cleanly and the loop is
+ * stopped. */
 void gw_server_stop(struct gateway *gw);
 void gw_server_free(struct gateway *gw);
 

@@ -1,6 +1,6 @@
 /* The table behind cfg.h: one row a key, made from cfg.def, and the words that rows are spoken of
- * in. Only cfg*.c, those that tell mistakes in its words, and tests look in here; programs use struct cfg.
- */
+ * in. Only cfg*.c, those that tell mistakes in its words, and tests look in here; programs use
+ * struct cfg. */
 #ifndef PEAL_CLUSTER_CFG_ROW_H
 #define PEAL_CLUSTER_CFG_ROW_H
 

@@ -6,9 +6,9 @@
  * evhttp has let go has no callbacks any more, and one that is to end is told so by the event that
  * a real time-out would be. A connection too many has no time.
  *
- * The bufferevent must be the one that closes the descriptor (BEV_OPT_CLOSE_ON_FREE): evhttp closes it
- * at once otherwise, and events of the bufferevent, which we still hold, would stay with a number that
- * is somebody else's by then. */
+ * The bufferevent must be the one that closes the descriptor (BEV_OPT_CLOSE_ON_FREE): evhttp closes
+ * it at once otherwise, and events of the bufferevent, which we still hold, would stay with a number
+ * that is somebody else's by then. */
 
 /* System */
 #include <assert.h>

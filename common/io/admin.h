@@ -3,8 +3,8 @@
  *
  * Its owner gives it a table of routes; it answers what the table does not know with 404 and 405,
  * in JSON, and HEAD from the route of GET. Heads, bodies, connections and the time of a request
- * are bounded. It is not for clients: it knows no TLS and no log-in, and relies on libevent's HTTP server
- * (docs/decisions/013). Everything is called from the loop. */
+ * are bounded. It is not for clients: it knows no TLS and no log-in, and relies on libevent's HTTP
+ * server (docs/decisions/013). Everything is called from the loop. */
 #ifndef PEAL_IO_ADMIN_H
 #define PEAL_IO_ADMIN_H
 

@@ -49,7 +49,7 @@ test('a second signal ends it at once also while clients are closed, and at the 
 });
 
 test('200 clients are closed evenly, polling ones included; exit status 0', async (t) => {
-  const TIME = 1500, WS = 150, POLLING = 50;
+  const TIME = 2500, WS = 150, POLLING = 50;
   const gw = await gateway(t, { ...OPEN, 'gateway.drain_wait': 100, 'gateway.drain_time': TIME, 'routes.events': 'x=all' });
   const all = [], polls = [], ends = [];
   for (let i = 0; i < WS; i++) all.push(await rawSio(t, gw));
@@ -76,13 +76,13 @@ test('200 clients are closed evenly, polling ones included; exit status 0', asyn
   await gw.finished();
   assert.match(gw.log, /msg="drain ends" ms=\d+ closed=200 left=0\n/);
   assert.equal(gw.count(/msg=disconnected .*reason="server shutting down"/), 200);
-  /* Even enough: they take most of the time, and no fifth of it has the half of them. */
+  /* Even enough: they take most of the time, and no sixth of it has the half of them. */
   ends.sort((a, b) => a - b);
   const took = ends[199] - ends[0];
   assert.ok(took > TIME * 0.7 && took < TIME * 3, `all within ${took} ms`);
   for (let i = 0; i + 100 < 200; i++) {
     const half = ends[i + 100] - ends[i];
-    assert.ok(half > TIME / 5, `100 of 200 within ${half} ms`);
+    assert.ok(half > TIME / 6, `100 of 200 within ${half} ms`);
   }
 });
 
@@ -135,6 +135,6 @@ test('a client gets what is queued for it before its close', async (t) => {
   const got = [];
   while (got.length < 21) got.push(...(await p.get({ agent })).body.split('\x1e'));
   assert.ok(got.every((packet) => packet.startsWith('42["message",')));
-  assert.equal((await p.get({ agent })).body, '6\x1e1');
+  assert.match((await p.get({ agent })).body, /^(6\x1e)?1$/); /* by whether its poll was there first */
   await gw.finished();
 });

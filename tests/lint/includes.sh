@@ -43,6 +43,8 @@ BEGIN {
         bad("libjwt belongs to gateway/gw_auth.c and gateway/gw_keys.c")
     if (name ~ /^hiredis/ && file !~ /^common\/io\/redis_[a-z]*\.c$/)
         bad("hiredis belongs to common/io/redis_*.c")
+    if (name ~ /^event2\/http/ && file != "common/io/admin.c")
+        bad("the HTTP server of libevent belongs to common/io/admin.c")
     if (area == "common" && (rung == "util" || rung == "proto")) bad("common/" rung " uses no library")
     if (area == "common" && rung == "cluster" && name != "jansson.h") bad("common/cluster uses jansson only")
 }' | none_of 'includes that break the ladder'
