@@ -5,11 +5,12 @@
 #include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
+/* Util */
+#include "util/table.h"
 /* Proto */
 #include "proto/prom_text.h"
 /* Gateway */
 #include "gw_auth.h"
-#include "gw_hash.h"
 #include "gw_metrics.h"
 #include "gw_nsp.h"
 
@@ -100,7 +101,8 @@ static void write_clients(struct prom_text *p, const struct gateway *gw)
                     "The same by where the token came from that they were let in with.");
     for (unsigned i = 0; i < GW_AUTH_FROM_COUNT; i++)
         sample_of(p, "source", sources[i], g->by_source[i]);
-    gauge(p, "peal_namespaces", "Namespaces that configuration names, or that have a socket.", HASH_COUNT(gw->nsps));
+    gauge(p, "peal_namespaces", "Namespaces that configuration names, or that have a socket.",
+          HASH_COUNT(gw->nsps));
     gauge(p, "peal_rooms", "Rooms that have a member.", gw->nrooms);
     gauge(p, "peal_queue_bytes", "Bytes that wait for clients, over all of them.", g->queue_bytes);
 }

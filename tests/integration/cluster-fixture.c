@@ -202,7 +202,8 @@ int main(int argc, char **argv)
     int code = 0;
     if (!program_configure(argc, argv, "cluster-fixture", "A gateway for tests.", &cfg, &code))
         return code;
-    code = gw_server_run(&cfg, "cluster-fixture", &handler, NULL);
+    code =
+        gw_server_run(&cfg, &(struct program_args){argc, argv}, "cluster-fixture", &handler, NULL);
     cfg_fini(&cfg);
     return code;
 }

@@ -8,6 +8,7 @@ const {
   accepted, admin, ask, client, connected, exchange, gateway, inbox, metrics, metricsBecome, poller, rawSio, rawWs,
   refused, request, run, token,
 } = require('./harness');
+const { clusterGateway, ready, startRedis, unready } = require('./cluster_harness');
 
 const ADMIN = { 'admin.port': 0, 'admin.host': '127.0.0.1' };
 const OPEN = { ...ADMIN, 'auth.mode': 'none', 'auth.secret': null };
@@ -186,4 +187,27 @@ test('heartbeats are counted by how late they are', async (t) => {
   const all = await metrics(gw);
   assert.ok(all.peal_ping_lateness_seconds_count >= 5);
   assert.equal(all.peal_ping_lateness_seconds_count, all['peal_ping_lateness_seconds_bucket{le="+Inf"}']);
+});
+
+test('on Redis: readiness says what is wrong with the bus, metrics say how it is', async (t) => {
+  const redis = await startRedis(t);
+  const gw = await clusterGateway(t, redis, { 'bus.canary_interval': 50, 'bus.canary_timeout': 500 });
+  await ready(gw);
+  const socket = await connected(t, gw);
+  assert.deepEqual(await ask(socket, 'message', 1), OK);
+  const all = await metrics(gw);
+  assert.equal(all.peal_bus_connects_total, 2);
+  assert.equal(all['peal_bus_publishes_total{outcome="taken"}'], 1);
+  assert.ok(all.peal_bus_channels > 0 && all.peal_bus_received_total > 0 && all.peal_bus_received_bytes_total > 0);
+  assert.ok(all.peal_bus_lag_seconds_count > 0 && all.peal_bus_lag_seconds_sum > 0);
+  assert.ok(all.peal_bus_canary_age_seconds < 5);
+  await redis.kill();
+  const { body } = await unready(gw);
+  assert.match(body, /^\{"ready":false,"reasons":\["bus: [^"]+"\]\}\n$/);
+  assert.equal((await admin(gw, '/healthz')).status, 200); /* alive all the same */
+  await redis.start();
+  await ready(gw);
+  const after = await metrics(gw);
+  assert.equal(after.peal_bus_gaps_total, 1);
+  assert.ok(after.peal_bus_disconnects_total >= 2 && after.peal_bus_gap_seconds_total > 0);
 });

@@ -4,7 +4,8 @@ const { test } = require('node:test');
 const assert = require('node:assert');
 const http = require('node:http');
 const net = require('node:net');
-const { admin, ask, connected, gateway, poller, rawSio, request, within } = require('./harness');
+const { admin, ask, connected, gateway, poller, rawSio, request, until, within } = require('./harness');
+const { clusterGateway, ready, redisClient, startRedis } = require('./cluster_harness');
 
 const OPEN = {
   'admin.port': 0, 'admin.host': '127.0.0.1', 'auth.mode': 'none', 'auth.secret': null,
@@ -136,5 +137,21 @@ test('a client gets what is queued for it before its close', async (t) => {
   while (got.length < 21) got.push(...(await p.get({ agent })).body.split('\x1e'));
   assert.ok(got.every((packet) => packet.startsWith('42["message",')));
   assert.match((await p.get({ agent })).body, /^(6\x1e)?1$/); /* by whether its poll was there first */
+  await gw.finished();
+});
+
+test('on Redis: the cluster view shows that it is leaving, and the bus works to the end', async (t) => {
+  const redis = await startRedis(t);
+  const gw = await clusterGateway(t, redis, { 'bus.heartbeat_interval': 100, 'gateway.drain_time': 600000 });
+  await ready(gw);
+  const socket = await connected(t, gw);
+  const node = / node=(\S+)/.exec(gw.log)[1];
+  const client = await redisClient(t, redis);
+  const note = async () => JSON.parse(await client.get(`socket.io-peal-node#${node}`));
+  assert.equal((await until(note, 'heartbeat')).stopping, false);
+  term(gw);
+  await until(async () => (await note()).stopping, 'heartbeat that says so');
+  assert.deepEqual(await ask(socket, 'message', 1), [{ status: 'ok' }]);
+  term(gw);
   await gw.finished();
 });

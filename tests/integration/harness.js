@@ -539,15 +539,16 @@ async function metrics(gw) {
   return JSON.parse(text);
 }
 
-/* Asks until the metrics hold what is expected. */
+/* Asks until the metrics hold what is expected; gives them all. */
 async function metricsBecome(gw, expected) {
-  const limit = Date.now() + LIMIT;
-  for (;;) {
-    const all = await metrics(gw);
-    const got = Object.fromEntries(Object.keys(expected).map((name) => [name, all[name]]));
-    if (Object.keys(expected).every((name) => got[name] === expected[name])) return all;
-    if (Date.now() > limit) assert.deepEqual(got, expected);
-  }
+  let got;
+  const all = await until(async () => {
+    const now = await metrics(gw);
+    got = Object.fromEntries(Object.keys(expected).map((name) => [name, now[name]]));
+    return Object.keys(expected).every((name) => got[name] === expected[name]) && now;
+  }, 'metrics').catch(() => null);
+  assert.deepEqual(got, expected);
+  return all;
 }
 
 const poller = (gw, query, headers) => new Poller(gw, query, headers).open();
