@@ -7,6 +7,7 @@
 /* Cluster */
 #include "cluster/cfg.h"
 #include "cluster/cfg_row.h"
+#include "cluster/redis_target.h"
 
 static bool refuse(struct cfg_error *err, const char *key, const char *value, const char *rule)
 {
@@ -119,11 +120,85 @@ static bool check_secret(const struct cfg *c, struct cfg_error *err)
     return cfg_row_error(err, "auth.secret: auth.secret_file is set, too: one of them only");
 }
 
+/* --- redis, bus */
+
+static bool check_sentinels(const struct cfg *c, const struct redis_target *t,
+                            struct cfg_error *err)
+{
+    for (size_t i = 0; i < c->redis_sentinels.n; i++) {
+        const char *word = c->redis_sentinels.v[i];
+        char *host;
+        unsigned port;
+        if (strchr(word, '@') ||
+            !redis_target_host_port(sv_of(word), REDIS_TARGET_SENTINEL_PORT, &host, &port))
+            return cfg_row_error(err, "redis.sentinels: each is written host:port, and holds no "
+                                      "user and no password");
+        bool has_host = host[0] != '\0';
+        x_free(host);
+        if (!has_host) return refuse(err, "redis.sentinels", word, "it names no host");
+    }
+    if (c->redis_sentinels.n && t->path)
+        return cfg_row_error(err, "redis.sentinels: a master cannot be found by Sentinels if "
+                                  "redis.url is unix://");
+    if (c->redis_sentinels.n && !c->redis_sentinel_master[0])
+        return cfg_row_error(err, "redis.sentinel_master: the Sentinels are asked for a name");
+    return true;
+}
+
+static bool check_redis_tls(const struct cfg *c, bool has_tls, struct cfg_error *err)
+{
+    const struct {
+        const char *key, *value;
+    } files[] = {
+        {"redis.tls_ca", c->redis_tls_ca},
+        {"redis.tls_cert", c->redis_tls_cert},
+        {"redis.tls_key", c->redis_tls_key},
+        {"redis.tls_name", c->redis_tls_name},
+    };
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+        if (files[i].value[0] && !has_tls)
+            return cfg_row_error(err, "%s: it is for a redis.url that begins with rediss://",
+                                 files[i].key);
+    if (strlen(c->redis_tls_name) > REDIS_TARGET_MAX_HOST)
+        return cfg_row_error(err, "redis.tls_name: it is longer than host names are");
+    if (!c->redis_tls_cert[0] != !c->redis_tls_key[0])
+        return cfg_row_error(err, "redis.tls_cert: redis.tls_cert and redis.tls_key go together");
+    return true;
+}
+
+static bool check_redis(const struct cfg *c, struct cfg_error *err)
+{
+    struct redis_target t = {0};
+    if (c->redis_password[0] && c->redis_password_file[0])
+        return cfg_row_error(err,
+                             "redis.password: redis.password_file is set, too: one of them only");
+    if (c->redis_backoff_min > c->redis_backoff_max)
+        return cfg_row_error(err, "redis.backoff_min: it must not be more than redis.backoff_max");
+    if (c->redis_url[0] && !redis_target_parse(&t, c->redis_url, err)) return false;
+    bool ok = check_sentinels(c, &t, err) && check_redis_tls(c, t.tls, err);
+    if (ok && c->redis_sentinels.n && !c->redis_url[0])
+        ok = cfg_row_error(err, "redis.sentinels: redis.url must be set, too: redis:// is enough");
+    if (ok && c->redis_url[0] && !t.path && !t.host[0] && !c->redis_sentinels.n)
+        ok = cfg_row_error(err, "redis.url: it names no host");
+    redis_target_fini(&t);
+    return ok;
+}
+
+static bool check_bus(const struct cfg *c, struct cfg_error *err)
+{
+    if (c->bus_canary_timeout <= c->bus_canary_interval)
+        return cfg_row_error(err, "bus.canary_timeout: it must be more than bus.canary_interval");
+    if (c->bus_heartbeat_timeout <= c->bus_heartbeat_interval)
+        return cfg_row_error(err,
+                             "bus.heartbeat_timeout: it must be more than bus.heartbeat_interval");
+    return true;
+}
+
 bool cfg_check(struct cfg *c, struct cfg_error *err)
 {
     return check_path(c, err) && check_transports(&c->engine_transports, err) &&
            check_cookie("engine.cookie", c->engine_cookie, err) &&
            check_namespaces(&c->socketio_namespaces, err) && check_cors(c, err) &&
            check_secret(c, err) && check_cookie("auth.cookie", c->auth_cookie, err) &&
-           check_routes(&c->routes_events, err);
+           check_routes(&c->routes_events, err) && check_redis(c, err) && check_bus(c, err);
 }

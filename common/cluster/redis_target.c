@@ -10,7 +10,6 @@
 #include "cluster/redis_target.h"
 
 #define MAX_DB 999999u
-#define MAX_HOST 253u
 #define MAX_PATH 107u /* of sockaddr_un, without the NUL */
 #define MAX_PASSWORD 4096u
 
@@ -68,7 +67,7 @@ static char *percent_decoded(struct str_view text)
 
 static bool is_host(struct str_view host, const char *more)
 {
-    if (host.n > MAX_HOST) return false;
+    if (host.n > REDIS_TARGET_MAX_HOST) return false;
     for (size_t i = 0; i < host.n; i++) {
         char c = host.p[i];
         bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -86,7 +85,7 @@ bool redis_target_host_port(struct str_view text, unsigned default_port, char **
         if (end == text.n || end == 1) return false;
         name = sv_make(text.p + 1, end - 1);
         rest = sv_skip(text, end + 1);
-        if (!is_host(name, ":.%")) return false;
+        if (sv_find(name, ':') == name.n || !is_host(name, ":.%")) return false;
     } else {
         name.n = sv_find(text, ':');
         rest = sv_skip(text, name.n);

@@ -12,6 +12,7 @@
 
 #define REDIS_TARGET_PORT 6379
 #define REDIS_TARGET_SENTINEL_PORT 26379
+#define REDIS_TARGET_MAX_HOST 253 /* bytes of a host name */
 
 struct redis_target {
     bool tls;

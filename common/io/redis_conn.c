@@ -19,6 +19,7 @@
 /* Io */
 #include "io/redis_conn.h"
 #include "io/redis_reply.h"
+#include "io/redis_tls.h"
 
 #define READ_BYTES 65536
 #define READS_A_TURN 8 /* then others have their turn */
@@ -30,11 +31,14 @@
 #define KEEPALIVE_PROBES 3
 #define USER_TIMEOUT_MS 20000
 
-enum conn_state { CONN_CONNECTING, CONN_OPEN, CONN_OVER };
+enum conn_state { CONN_CONNECTING, CONN_TLS, CONN_OPEN, CONN_OVER };
 
 struct redis_conn {
     enum conn_state state;
     int fd;
+    struct redis_tls *tls;           /* NULL: none */
+    struct redis_tls_stream *stream; /* from CONN_TLS on, if there is tls */
+    char host[256];
     struct event *readable, *writable, *kick;
     struct evbuffer *out;
     struct redis_parser *parser;
@@ -62,25 +66,39 @@ static void tell_failure(struct redis_conn *c)
     c->events->failed(c->arg, c->why);
 }
 
+static void fail_io(struct redis_conn *c, const char *what)
+{
+    int error = errno;
+    if (c->stream && error == EPROTO)
+        fail_later(c, redis_tls_why(c->stream), 0);
+    else
+        fail_later(c, what, error);
+}
+
 /* --- writing */
+
+static ssize_t send_some(struct redis_conn *c)
+{
+    struct evbuffer_iovec parts[MAX_PARTS];
+    int n = evbuffer_peek(c->out, -1, NULL, parts, MAX_PARTS);
+    if (c->stream) return redis_tls_send(c->stream, parts[0].iov_base, parts[0].iov_len);
+    struct msghdr msg = {.msg_iov = parts, .msg_iovlen = (size_t)(n < MAX_PARTS ? n : MAX_PARTS)};
+    return sendmsg(c->fd, &msg, MSG_NOSIGNAL);
+}
 
 static void write_out(struct redis_conn *c)
 {
     while (evbuffer_get_length(c->out) > 0) {
-        struct evbuffer_iovec parts[MAX_PARTS];
-        int n = evbuffer_peek(c->out, -1, NULL, parts, MAX_PARTS);
-        struct msghdr msg = {.msg_iov = parts,
-                             .msg_iovlen = (size_t)(n < MAX_PARTS ? n : MAX_PARTS)};
-        ssize_t sent = sendmsg(c->fd, &msg, MSG_NOSIGNAL);
+        ssize_t sent = send_some(c);
         if (sent < 0 && errno == EINTR) continue;
         if (sent < 0 && errno == EAGAIN) {
+            /* What TLS must read first, read_in() reads; it writes behind that. */
+            if (c->stream && !redis_tls_wants_write(c->stream)) break;
             event_add(c->writable, NULL);
             return;
         }
-        if (sent < 0) {
-            fail_later(c, "write", errno);
-            return;
-        }
+        if (sent < 0) fail_io(c, "write");
+        if (sent <= 0) break;
         evbuffer_drain(c->out, (size_t)sent);
     }
     event_del(c->writable);
@@ -110,25 +128,56 @@ static bool tell_replies(struct redis_conn *c)
     }
 }
 
+static ssize_t recv_some(struct redis_conn *c, char *to, size_t n)
+{
+    return c->stream ? redis_tls_recv(c->stream, to, n) : recv(c->fd, to, n, 0);
+}
+
 static void read_in(struct redis_conn *c)
 {
     char bytes[READ_BYTES];
     for (int i = 0; i < READS_A_TURN; i++) {
-        ssize_t n = recv(c->fd, bytes, sizeof(bytes), 0);
+        ssize_t n = recv_some(c, bytes, sizeof(bytes));
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0 && errno == EAGAIN) return;
-        if (n < 0) fail_later(c, "read", errno);
+        if (n < 0 && errno == EAGAIN) {
+            if (c->stream && redis_tls_wants_write(c->stream)) event_add(c->writable, NULL);
+            return;
+        }
+        if (n < 0) fail_io(c, "read");
         if (n == 0) fail_later(c, "the server closed the connection", 0);
         if (n <= 0) return;
         if (!redis_parser_feed(c->parser, bytes, (size_t)n)) {
             fail_later(c, redis_parser_error(c->parser), 0);
             return;
         }
-        if (!tell_replies(c) || (size_t)n < sizeof(bytes)) return;
+        if (!tell_replies(c)) return;
+        if (!c->stream && (size_t)n < sizeof(bytes)) return;
     }
 }
 
 /* --- events */
+
+static void become_open(struct redis_conn *c)
+{
+    event_del(c->writable);
+    c->state = CONN_OPEN;
+    redis_conn_flush(c);
+}
+
+static void agree_tls(struct redis_conn *c)
+{
+    int rc = redis_tls_handshake(c->stream);
+    if (rc == 1)
+        become_open(c);
+    else if (rc == 0)
+        fail_later(c, "TLS: the server closed the connection", 0);
+    else if (errno != EAGAIN)
+        fail_io(c, "TLS");
+    else if (redis_tls_wants_write(c->stream))
+        event_add(c->writable, NULL);
+    else
+        event_del(c->writable);
+}
 
 static void finish_connect(struct redis_conn *c)
 {
@@ -139,11 +188,14 @@ static void finish_connect(struct redis_conn *c)
         fail_later(c, "connect", error);
         return;
     }
-    event_del(c->writable);
     event_add(c->readable, NULL);
-    c->state = CONN_OPEN;
-    c->events->opened(c->arg);
-    if (c->state == CONN_OPEN) redis_conn_flush(c);
+    if (!c->tls) {
+        become_open(c);
+        return;
+    }
+    c->state = CONN_TLS;
+    c->stream = redis_tls_open(c->tls, c->fd, c->host);
+    agree_tls(c);
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)
@@ -152,10 +204,14 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     if (c->has_failed) return;
-    if (c->state == CONN_CONNECTING)
+    if (c->state == CONN_CONNECTING) {
         finish_connect(c);
-    else
+    } else if (c->state == CONN_TLS) {
+        agree_tls(c);
+    } else {
         write_out(c);
+        if (c->stream) read_in(c); /* TLS may have waited for this to read on */
+    }
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -163,7 +219,13 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     struct redis_conn *c = arg;
     (void)fd;
     (void)what;
-    if (!c->has_failed) read_in(c);
+    if (c->has_failed) return;
+    if (c->state == CONN_TLS) {
+        agree_tls(c);
+        return;
+    }
+    read_in(c);
+    if (c->stream && c->state == CONN_OPEN && !c->has_failed) write_out(c);
 }
 
 static void on_kick(evutil_socket_t fd, short what, void *arg)
@@ -221,8 +283,9 @@ struct redis_conn *redis_conn_new(struct event_base *base, const struct redis_pl
                                   const struct redis_conn_events *events, void *arg)
 {
     struct redis_conn *c = x_calloc(1, sizeof(*c));
-    (void)tls;
     c->fd = -1;
+    c->tls = tls;
+    snprintf(c->host, sizeof(c->host), "%s", place->host);
     c->events = events;
     c->arg = arg;
     c->out = evbuffer_new();
@@ -249,6 +312,7 @@ void redis_conn_free(struct redis_conn *c)
     event_free(c->kick);
     if (c->readable) event_free(c->readable);
     if (c->writable) event_free(c->writable);
+    redis_tls_close(c->stream);
     if (c->fd >= 0) close(c->fd);
     evbuffer_free(c->out);
     redis_parser_free(c->parser);

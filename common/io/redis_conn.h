@@ -19,11 +19,11 @@ struct redis_tls;
 struct redis_place {
     struct sockaddr_storage addr;
     socklen_t addr_len;
-    char where[320];
+    char host[256];  /* the name or address that was asked for; "" of a Unix socket */
+    char where[320]; /* for people */
 };
 
 struct redis_conn_events {
-    void (*opened)(void *arg);                             /* connected; TLS agreed */
     void (*reply)(void *arg, const struct redis_reply *r); /* lent */
     void (*failed)(void *arg, const char *why);            /* told once */
 };
@@ -38,7 +38,8 @@ void redis_conn_free(struct redis_conn *c);
 /* It is over: no more is read, written or told. */
 void redis_conn_stop(struct redis_conn *c);
 
-/* Adds a command; it leaves with redis_conn_flush(), or in the loop if nobody calls that. */
+/* Adds a command; it leaves when the connection is open, with redis_conn_flush(), or in the loop if
+ * nobody calls that. */
 void redis_conn_add(struct redis_conn *c, size_t argc, const struct str_view *argv);
 /* The same with a head ("SUBSCRIBE") before argv. */
 void redis_conn_add_with(struct redis_conn *c, struct str_view head, size_t argc,

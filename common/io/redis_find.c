@@ -2,8 +2,8 @@
  * its answer, the master's addresses. on_step() does what the end of one asks for; so a connection
  * is never freed under the callback it calls.
  *
- * A Sentinel that does not answer gets a quarter of the attempt's time. One that failed is asked
- * last in the next attempt, one that answered is asked first. */
+ * A Sentinel that does not answer gets a quarter of the attempt's time. The next attempt begins with
+ * the one whose answer was good, else with another than this time. */
 /* System */
 #include <assert.h>
 #include <stdio.h>
@@ -34,6 +34,7 @@ struct redis_find {
     struct redis_tls *tls;
     redis_find_cb cb;
     void *arg;
+    const char *name_server; /* NULL: the system's */
 
     struct event *stepper;
     enum find_step step;
@@ -86,7 +87,7 @@ static void on_master_lookup(void *arg, const struct redis_place *places, size_t
 static void look_up(struct redis_find *f, const char *host, unsigned port, redis_lookup_cb cb)
 {
     redis_lookup_free(f->lookup);
-    f->lookup = redis_lookup_new(loop_base(f->loop), host, port, NULL, cb, f);
+    f->lookup = redis_lookup_new(loop_base(f->loop), host, port, f->name_server, cb, f);
 }
 
 static void tell_path(struct redis_find *f)
@@ -125,15 +126,12 @@ static void on_sentinel_reply(void *arg, const struct redis_reply *r)
         f->is_auth_owed = false;
         return;
     }
-    sentinel_failed(f, "it does not know the master");
-    step_later(f, FIND_NEXT_SENTINEL);
-    if (redis_reply_count(r) != 2) return;
-    struct str_view host = redis_reply_text(redis_reply_at(r, 0)), end;
-    unsigned port = 0;
-    end = redis_reply_text(redis_reply_at(r, 1));
-    if (!redis_target_place(host, end, &f->master, &port)) return;
-    f->master_port = port;
-    f->step = FIND_MASTER;
+    bool is_named =
+        redis_reply_count(r) == 2 &&
+        redis_target_place(redis_reply_text(redis_reply_at(r, 0)),
+                           redis_reply_text(redis_reply_at(r, 1)), &f->master, &f->master_port);
+    if (!is_named) sentinel_failed(f, "it does not know the master");
+    step_later(f, is_named ? FIND_MASTER : FIND_NEXT_SENTINEL);
 }
 
 static void on_sentinel_failed(void *arg, const char *why)
@@ -143,13 +141,7 @@ static void on_sentinel_failed(void *arg, const char *why)
     step_later(f, FIND_NEXT_PLACE);
 }
 
-static void on_sentinel_opened(void *arg)
-{
-    (void)arg;
-}
-
 static const struct redis_conn_events sentinel_events = {
-    .opened = on_sentinel_opened,
     .reply = on_sentinel_reply,
     .failed = on_sentinel_failed,
 };
@@ -211,6 +203,7 @@ static void next_sentinel(struct redis_find *f)
 static void use_master(struct redis_find *f)
 {
     f->first = current(f);
+    f->asked = 0;
     f->is_asking_sentinels = false;
     wheel_drop(loop_wheel(f->loop), &f->patience);
     look_up(f, f->master, f->master_port, on_master_lookup);
@@ -273,6 +266,11 @@ void redis_find_free(struct redis_find *f)
     x_free(f);
 }
 
+void redis_find_use_name_server(struct redis_find *f, const char *server)
+{
+    f->name_server = server;
+}
+
 void redis_find_start(struct redis_find *f)
 {
     drop(f);
@@ -287,10 +285,12 @@ void redis_find_start(struct redis_find *f)
     }
 }
 
-void redis_find_stop(struct redis_find *f)
+void redis_find_stop(struct redis_find *f, bool was_good)
 {
-    /* The time is over with this Sentinel: another one first next time. */
-    if (f->is_asking_sentinels) f->first = current(f) + 1;
+    /* The time was over with this Sentinel, or it named what is no master. */
+    if (f->cfg->redis_sentinels.n && (f->is_asking_sentinels || !was_good))
+        f->first = current(f) + 1;
+    f->asked = 0;
     f->is_asking_sentinels = false;
     drop(f);
 }

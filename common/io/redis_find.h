@@ -17,10 +17,13 @@ struct redis_find *redis_find_new(const struct cfg *cfg, const struct redis_targ
                                   struct loop *loop, struct redis_tls *tls, redis_find_cb cb,
                                   void *arg);
 void redis_find_free(struct redis_find *f);
+/* As redis_link_use_name_server(). */
+void redis_find_use_name_server(struct redis_find *f, const char *server);
 
 /* Asks; an answer comes by the callback, from the loop, unless redis_find_stop() is first. */
 void redis_find_start(struct redis_find *f);
-/* Gives up. Fine if nothing is asked. */
-void redis_find_stop(struct redis_find *f);
+/* Ends a question, answered or not. was_good: the answer led to Redis; if not, another Sentinel is
+ * asked first next time. */
+void redis_find_stop(struct redis_find *f, bool was_good);
 
 #endif

@@ -56,12 +56,15 @@ struct redis_link_events {
 struct redis_link *redis_link_new(const struct cfg *cfg, struct loop *loop, const char *name,
                                   size_t max_reply, const struct redis_link_events *events,
                                   void *arg, struct cfg_error *err);
+/* Asks this name server ("127.0.0.1:5353", borrowed) instead of the system's; before open. For tests. */
+void redis_link_use_name_server(struct redis_link *l, const char *server);
 void redis_link_open(struct redis_link *l);
 /* Ends everything; outstanding callbacks are told NULL, `down` is not told. NULL is fine. */
 void redis_link_free(struct redis_link *l);
 
 bool redis_link_is_up(const struct redis_link *l);
-/* The connection cannot be trusted (deaf, silent): drops it now, tells `down`, connects anew at once. */
+/* The connection cannot be trusted (deaf, silent): drops it now, tells `down`, connects anew at once
+ * (or, if that has just been so, when the back-off allows). Nothing if it is not up. */
 void redis_link_restart(struct redis_link *l, const char *why);
 
 /* Sends a command; cb (may be NULL) gets its answer. Only while up (asserted). A link that has
@@ -80,5 +83,7 @@ void redis_link_flush(struct redis_link *l);
 size_t redis_link_unsent(const struct redis_link *l);
 /* For people: "127.0.0.1:6379", "unix:/run/redis.sock"; never a password. Lends. */
 const char *redis_link_where(const struct redis_link *l);
+/* Why it is not up, or was not the last time; "" if it never failed. For logs and health. Lends. */
+const char *redis_link_why(const struct redis_link *l);
 
 #endif

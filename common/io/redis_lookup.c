@@ -13,6 +13,7 @@
 #include <event2/event.h>
 #include <event2/util.h>
 /* Util */
+#include "util/log.h"
 #include "util/x_alloc.h"
 /* Io */
 #include "io/redis_lookup.h"
@@ -43,6 +44,7 @@ bool redis_place_numeric(struct redis_place *p, const char *host, unsigned port)
     memcpy(&p->addr, found->ai_addr, found->ai_addrlen);
     p->addr_len = found->ai_addrlen;
     freeaddrinfo(found);
+    snprintf(p->host, sizeof(p->host), "%s", host);
     bool is_v6 = p->addr.ss_family == AF_INET6;
     snprintf(p->where, sizeof(p->where), is_v6 ? "[%s]:%u" : "%s:%u", host, port);
     return true;
@@ -86,6 +88,7 @@ static void add_place(struct redis_lookup *l, const struct sockaddr *addr, sockl
     if (getnameinfo(addr, n, text, sizeof(text), NULL, 0, NI_NUMERICHOST) != 0) return;
     memcpy(&p->addr, addr, n);
     p->addr_len = n;
+    snprintf(p->host, sizeof(p->host), "%s", l->host);
     snprintf(p->where, sizeof(p->where), "%s:%u (%s)", l->host, l->port, text);
     l->n++;
 }
@@ -103,6 +106,12 @@ static void on_resolved(int result, struct evutil_addrinfo *found, void *arg)
     event_active(l->tell, EV_READ, 0);
 }
 
+static void on_resolver_log(int is_warning, const char *text)
+{
+    (void)is_warning;
+    log_debug("resolver: %s", text);
+}
+
 /* A missing resolv.conf is no mistake: /etc/hosts may know the name. */
 static void ask(struct redis_lookup *l, struct event_base *base, const char *server)
 {
@@ -114,6 +123,7 @@ static void ask(struct redis_lookup *l, struct event_base *base, const char *ser
     };
     struct evutil_addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     char service[16];
+    evdns_set_log_fn(on_resolver_log);
     l->dns = evdns_base_new(base, 0);
     assert(l->dns);
     for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
