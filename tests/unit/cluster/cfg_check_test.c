@@ -146,6 +146,10 @@ static void test_shown_values_are_not_cut_inside_a_character(void **state)
     }
 }
 
+#define NAME_OF_50 "0123456789.123456789.123456789.123456789.123456789"
+#define NAME_OF_250 NAME_OF_50 NAME_OF_50 NAME_OF_50 NAME_OF_50 NAME_OF_50
+#define NAME_OF_254 NAME_OF_250 "abcd"
+
 /* --- rules that cfg_check adds; text NULL: allowed */
 
 static const struct {
@@ -212,6 +216,40 @@ static const struct {
     {"auth.secret_file=s.txt", NULL, NULL},
     {"auth.secret=hush", "auth.secret_file=s.txt",
      "auth.secret: auth.secret_file is set, too: one of them only"},
+    {"redis.url=redis://127.0.0.1", NULL, NULL},
+    {"redis.url=rediss://:hush@redis:6380/2", "redis.tls_ca=ca.pem", NULL},
+    {"redis.url=unix:///run/redis.sock", NULL, NULL},
+    {"redis.url=http://u:hush@h", NULL,
+     "redis.url: the value has no such beginning; it is written "
+     "redis://[user:password@]host[:port][/db], rediss://… for TLS, or unix:///path[?db=N]"},
+    {"redis.url=redis://:hush@h:x", NULL, "redis.url: host and port are not readable; it"},
+    {"redis.url=redis://:hush@/1", NULL, "redis.url: it names no host"},
+    {"redis.url=redis://:hush@/1", "redis.sentinels=a:1,[::1]:2,c", NULL},
+    {"redis.sentinels=a:1", NULL, "redis.sentinels: redis.url must be set, too"},
+    {"redis.url=redis://", "redis.sentinels=a:b", "redis.sentinels: each is written host:port"},
+    {"redis.url=redis://", "redis.sentinels=a:1,u:hush@b",
+     "redis.sentinels: each is written host:port, and holds no user and no password"},
+    {"redis.url=redis://", "redis.sentinels=a,:1",
+     "redis.sentinels: \":1\" is not allowed: it names no host"},
+    {"redis.url=unix:///s", "redis.sentinels=a", "redis.sentinels: a master cannot be found"},
+    {"redis.url=redis://h", "redis.tls_name=h",
+     "redis.tls_name: it is for a redis.url that begins with rediss://"},
+    {"redis.url=rediss://h", "redis.tls_name=" NAME_OF_254, "redis.tls_name: it is longer than"},
+    {"redis.url=rediss://h", "redis.tls_name=" NAME_OF_250 "abc", NULL},
+    {"redis.tls_ca=ca.pem", NULL, "redis.tls_ca: it is for a redis.url"},
+    {"redis.url=rediss://h", "redis.tls_cert=c.pem",
+     "redis.tls_cert: redis.tls_cert and redis.tls_key go together"},
+    {"redis.url=rediss://h", "redis.tls_key=k.pem", "redis.tls_cert: redis.tls_cert and"},
+    {"redis.password=hush", "redis.password_file=f",
+     "redis.password: redis.password_file is set, too: one of them only"},
+    {"redis.backoff_min=100", "redis.backoff_max=100", NULL},
+    {"redis.backoff_min=101", "redis.backoff_max=100",
+     "redis.backoff_min: it must not be more than redis.backoff_max"},
+    {"bus.canary_interval=200", "bus.canary_timeout=201", NULL},
+    {"bus.canary_interval=200", "bus.canary_timeout=200",
+     "bus.canary_timeout: it must be more than bus.canary_interval"},
+    {"bus.heartbeat_interval=600", "bus.heartbeat_timeout=600",
+     "bus.heartbeat_timeout: it must be more than bus.heartbeat_interval"},
 };
 
 static void test_check_rules(void **state)
@@ -227,6 +265,7 @@ static void test_check_rules(void **state)
         if (ok != (rules[i].text == NULL)) fail_msg("%s: \"%s\"", rules[i].set, err.text);
         if (!ok && strncmp(err.text, rules[i].text, strlen(rules[i].text)) != 0)
             fail_msg("%s\nis not\n%s", err.text, rules[i].text);
+        assert_null(strstr(err.text, "hush"));
         cfg_fini(&c);
     }
 }

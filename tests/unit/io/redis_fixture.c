@@ -1,4 +1,5 @@
 /* System */
+#include <stdlib.h>
 #include <string.h>
 /* Util */
 #include "util/buf.h"
@@ -45,7 +46,7 @@ int fixture_begin(void **state)
     struct fixture *f = &fixture;
     memset(f, 0, sizeof(*f));
     *state = f;
-    log_set_level(LOG_WARN);
+    log_set_level(getenv("PEAL_TEST_LOG") ? LOG_DEBUG : LOG_ERROR);
     f->loop = loop_new(&now_system);
     cfg_init(&f->cfg);
     fixture_set(f, "redis.connect_timeout=2000");
@@ -122,6 +123,7 @@ void fixture_link(struct fixture *f, struct noted *n, const char *name)
     struct cfg_error err;
     n->link = redis_link_new(&f->cfg, f->loop, name, 1 << 20, &events, n, &err);
     if (!n->link) fail_msg("%s", err.text);
+    if (f->name_server) redis_link_use_name_server(n->link, f->name_server);
     redis_link_open(n->link);
     assert_int_equal(n->ups, 0); /* nothing is told from within */
 }

@@ -30,6 +30,7 @@ struct fixture {
     struct cfg cfg;
     struct redis_server server;
     struct noted one, two;
+    const char *name_server; /* NULL: the system's */
 };
 
 /* Group set-up per test: a loop and defaults with short times, no server. */

@@ -48,7 +48,7 @@ unsigned redis_server_free_port(void)
     return ntohs(addr.sin_port);
 }
 
-static void make_folder(struct redis_server *s)
+void redis_server_make_folder(struct redis_server *s)
 {
     const char *folder = getenv("TMPDIR");
     if (s->folder[0]) return;
@@ -103,7 +103,7 @@ static void run(struct redis_server *s, const char *const *args)
 void redis_server_start(struct redis_server *s, const char *const *more)
 {
     char port[16];
-    make_folder(s);
+    redis_server_make_folder(s);
     snprintf(port, sizeof(port), "%u", s->port);
     const char *args[MAX_ARGS] = {
         "redis-server", "--port",      port,      "--bind", "127.0.0.1", "--unixsocket",
@@ -120,7 +120,7 @@ void redis_server_start(struct redis_server *s, const char *const *more)
 void redis_server_start_sentinel(struct redis_server *s, unsigned master_port)
 {
     char path[REDIS_SERVER_PATH + 16];
-    make_folder(s);
+    redis_server_make_folder(s);
     snprintf(path, sizeof(path), "%s/sentinel.conf", s->folder);
     FILE *f = fopen(path, "we");
     assert_non_null(f);

@@ -20,6 +20,8 @@ struct redis_server {
 bool redis_server_is_there(void);
 /* A port of 127.0.0.1 that nobody has. */
 unsigned redis_server_free_port(void);
+/* Its folder, path and port before the start, for those who put files there. */
+void redis_server_make_folder(struct redis_server *s);
 /* Starts it and waits until it takes connections; fails the test if it does not. s is zeroed, or was
  * stopped: then it has the same port and path. more: arguments, NULL ends them; may be NULL. */
 void redis_server_start(struct redis_server *s, const char *const *more);
