@@ -7,8 +7,8 @@
  * Lenient where foreign emitters are (no uid, no except, no flags, no nsp, packet type 5, numeric
  * rooms, bin instead of str for names, old ext types); a numeric room is the text of its digits.
  *
- * JSON that MessagePack cannot carry unchanged (integers beyond 64 bits, numbers with more than 15
- * digits, lone surrogates, an attachment that is used twice) goes along as text in
+ * JSON that MessagePack cannot carry unchanged (integers beyond 64 bits, more digits than a
+ * double gives back, lone surrogates, an attachment that is used twice) goes along as text in
  * opts.peal = {json, bins}, which other nodes ignore and Peal prefers once it has proved it; bins
  * says which binary value each attachment is. In acks peal stands beside packet. */
 #ifndef PEAL_CLUSTER_ADAPTER_MSG_H

@@ -5,23 +5,20 @@
  * ends costs depth times length.)
  *
  * Whether an object is a placeholder is known at its end, too (the last of equal members counts):
- * then what was written of it is dropped.
+ * then what was written of it is dropped. The usual spelling is known by its text.
  *
  * Text that was not proved gives nonsense, but is not left. */
 
 /* System */
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 /* Proto */
+#include "proto/decimal.h"
 #include "proto/json_scan.h"
 #include "proto/msgpack_json.h"
 
 #define SHORT_HEAD_MAX 15 /* elements that a head of one byte can announce */
-#define EXACT_DIGITS 15   /* decimal digits that every double keeps */
-#define KEPT_DIGITS 40    /* of a number that goes through strtod() */
-#define EXPONENT_MAX 99999
 
 enum member { MEMBER_OTHER, MEMBER_PLACEHOLDER, MEMBER_NUM };
 
@@ -65,83 +62,12 @@ static bool is_digit(char c)
 
 /* --- numbers */
 
-/* A decimal number: digits * 10^exponent. */
-struct decimal {
-    bool negative;
-    char digits[KEPT_DIGITS];
-    unsigned n;      /* kept, without zeros at either end */
-    size_t digits_n; /* significant ones there were */
-    int64_t exponent;
-};
-
-static void add_digit(struct decimal *d, char c, size_t *seen)
-{
-    if (*seen == 0 && c == '0') return;
-    if (*seen < KEPT_DIGITS)
-        d->digits[*seen] = c;
-    else
-        d->exponent++;
-    if (++*seen && c != '0') d->digits_n = *seen;
-}
-
-static void read_decimal(struct decimal *d, struct str_view s)
-{
-    bool fraction = false, less = false;
-    int64_t exponent = 0;
-    size_t i = 0, seen = 0;
-    d->negative = s.n && s.p[0] == '-';
-    d->exponent = 0;
-    d->digits_n = 0;
-    for (i = d->negative; i < s.n && (is_digit(s.p[i]) || s.p[i] == '.'); i++) {
-        if (s.p[i] == '.') {
-            fraction = true;
-            continue;
-        }
-        if (fraction) d->exponent--;
-        add_digit(d, s.p[i], &seen);
-    }
-    for (; i < s.n; i++) {
-        if (s.p[i] == '-') less = true;
-        if (is_digit(s.p[i]) && exponent <= EXPONENT_MAX) exponent = exponent * 10 + (s.p[i] - '0');
-    }
-    /* Zeros at the end are no digits of the number but part of its exponent. */
-    size_t kept = seen < KEPT_DIGITS ? seen : KEPT_DIGITS;
-    d->n = (unsigned)(d->digits_n < kept ? d->digits_n : kept);
-    d->exponent += (int64_t)(kept - d->n) + (less ? -exponent : exponent);
-}
-
-/* The double next to it; notes if that is not all of it. */
-static double decimal_value(const struct decimal *d, bool *lossy)
-{
-    static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                    1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-                                    1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-    const int64_t exact = sizeof(powers) / sizeof(powers[0]) - 1;
-    if (d->n == 0) return d->negative ? -0.0 : 0.0;
-    if (d->n <= EXACT_DIGITS && d->exponent >= -exact && d->exponent <= exact) {
-        /* Both are exact doubles, so their product or quotient is rounded once, rightly. */
-        double v = 0;
-        for (unsigned i = 0; i < d->n; i++)
-            v = v * 10 + (d->digits[i] - '0');
-        v = d->exponent < 0 ? v / powers[-d->exponent] : v * powers[d->exponent];
-        return d->negative ? -v : v;
-    }
-    char text[KEPT_DIGITS + 16];
-    int64_t e = d->exponent;
-    if (e > EXPONENT_MAX) e = EXPONENT_MAX;
-    if (e < -EXPONENT_MAX) e = -EXPONENT_MAX;
-    snprintf(text, sizeof(text), "%s%.*se%d", d->negative ? "-" : "", (int)d->n, d->digits, (int)e);
-    double v = strtod(text, NULL);
-    if (d->digits_n > EXACT_DIGITS || !isnormal(v)) *lossy = true;
-    return v;
-}
-
 /* As JavaScript has it: a whole number is written as an integer, however it was spelt. */
 static bool put_double(struct buf *out, double v)
 {
-    if (v == 0 && signbit(v)) return msgpack_put_double(out, v);
-    if (v >= 0 && v < 0x1p64 && v == (double)(uint64_t)v) return msgpack_put_uint(out, (uint64_t)v);
-    if (v < 0 && v >= -0x1p63 && v == (double)(int64_t)v) return msgpack_put_int(out, (int64_t)v);
+    bool negative_zero = v == 0 && signbit(v);
+    if (fabs(v) < 0x1p53 && v == (double)(int64_t)v && !negative_zero)
+        return msgpack_put_int(out, (int64_t)v);
     return msgpack_put_double(out, v);
 }
 
@@ -151,7 +77,7 @@ static bool put_number(struct from *f)
     const char *start = f->p;
     bool negative = *start == '-', over = false;
     uint64_t v = 0;
-    struct decimal d;
+    bool exact;
     for (f->p += negative; f->p < f->end && is_digit(*f->p); f->p++)
         over = over || __builtin_mul_overflow(v, UINT64_C(10), &v) ||
                __builtin_add_overflow(v, (uint64_t)(*f->p - '0'), &v);
@@ -161,9 +87,9 @@ static bool put_number(struct from *f)
         return msgpack_put_int(f->out, (int64_t)(~v + 1));
     while (f->p < f->end && (is_digit(*f->p) || strchr("+-.eE", *f->p)))
         f->p++;
-    if (integer && (over || v)) f->fare->lossy = true;
-    read_decimal(&d, sv_make(start, (size_t)(f->p - start)));
-    return put_double(f->out, decimal_value(&d, &f->fare->lossy));
+    double value = decimal_read(sv_make(start, (size_t)(f->p - start)), &exact);
+    if (!exact || (integer && (over || v))) f->fare->lossy = true;
+    return put_double(f->out, value);
 }
 
 /* --- strings */
@@ -240,11 +166,36 @@ static void note_member(struct from *f)
     f->member = MEMBER_OTHER;
 }
 
-/* At the end of an object that is a placeholder: its attachment replaces it. */
-static bool put_attachment(struct from *f, const struct level *l)
+static bool put_attachment(struct from *f, unsigned num)
 {
     struct msgpack_fare *fare = f->fare;
-    if (l->num == MSGPACK_NOWHERE) return false;
+    if (num >= f->nattachments || fare->nbins == SIO_ATTACHMENTS_LIMIT) return false;
+    if (fare->place[num] != MSGPACK_NOWHERE)
+        fare->lossy = true;
+    else
+        fare->place[num] = (uint8_t)fare->nbins;
+    fare->nbins++;
+    return msgpack_put_bin(f->out, f->attachments[num]);
+}
+
+/* At '{': a placeholder in the spelling that all encoders use? Takes it. */
+static bool take_placeholder(struct from *f, unsigned *num)
+{
+    const struct str_view usual = SV("{\"_placeholder\":true,\"num\":");
+    struct str_view rest = sv_make(f->p, (size_t)(f->end - f->p));
+    if (!sv_starts_with(rest, usual)) return false;
+    const char *p = f->p + usual.n;
+    for (*num = 0; p < f->end && is_digit(*p) && *num < f->nattachments; p++)
+        *num = *num * 10 + (unsigned)(*p - '0');
+    if (p == f->end || *p != '}') return false;
+    f->p = p + 1;
+    return true;
+}
+
+/* At the end of an object that turned out to be a placeholder: its attachment replaces it. */
+static bool replace_by_attachment(struct from *f, const struct level *l)
+{
+    struct msgpack_fare *fare = f->fare;
     f->out->n = l->at;
     f->wide.n = l->wide_n * sizeof(struct wide);
     if (fare->nbins > l->nbins) {
@@ -253,13 +204,7 @@ static bool put_attachment(struct from *f, const struct level *l)
             if (fare->place[i] != MSGPACK_NOWHERE && fare->place[i] >= l->nbins)
                 fare->place[i] = MSGPACK_NOWHERE;
     }
-    if (fare->nbins == SIO_ATTACHMENTS_LIMIT) return false;
-    if (fare->place[l->num] != MSGPACK_NOWHERE)
-        fare->lossy = true;
-    else
-        fare->place[l->num] = (uint8_t)fare->nbins;
-    fare->nbins++;
-    return msgpack_put_bin(f->out, f->attachments[l->num]);
+    return put_attachment(f, l->num);
 }
 
 /* --- containers */
@@ -299,7 +244,7 @@ static bool close_level(struct from *f)
 {
     unsigned char head[MSGPACK_HEAD_MAX];
     const struct level *l = &f->levels[--f->depth];
-    if (l->placeholder) return put_attachment(f, l);
+    if (l->placeholder) return replace_by_attachment(f, l);
     if (l->n > SHORT_HEAD_MAX) {
         struct wide wide = {.at = l->at, .n = l->n, .object = l->object};
         return buf_add(&f->wide, &wide, sizeof(wide));
@@ -313,6 +258,7 @@ static bool close_level(struct from *f)
 static bool put_value(struct from *f, bool *ended)
 {
     bool escaped;
+    unsigned num;
     skip_space(f);
     if (f->p == f->end) return false;
     char c = *f->p;
@@ -321,6 +267,7 @@ static bool put_value(struct from *f, bool *ended)
     switch (c) {
     case '{':
     case '[':
+        if (f->nattachments && c == '{' && take_placeholder(f, &num)) return put_attachment(f, num);
         if (!open_level(f)) return false;
         skip_space(f);
         *ended = f->p < f->end && (*f->p == '}' || *f->p == ']');

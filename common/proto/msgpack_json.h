@@ -19,9 +19,9 @@
 
 /* How a JSON text fared on its way to MessagePack. */
 struct msgpack_fare {
-    /* Something is not the same any more: an integer beyond 64 bits, a number with more than 15
-     * significant digits or outside of what a double holds to 15, a lone surrogate (now U+FFFD), or
-     * an attachment that is used several times (and stands there several times). */
+    /* Something does not come back as it was: an integer beyond 64 bits, a number with more digits
+     * than its double gives back, a lone surrogate (now U+FFFD), or an attachment that is used
+     * several times (and stands there several times). */
     bool lossy;
     unsigned nbins; /* binary values written */
     /* Attachment i is binary value place[i], counted in the order of the bytes; or NOWHERE. */

@@ -3,10 +3,9 @@
 
 /* System */
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 /* Proto */
+#include "proto/decimal.h"
 #include "proto/json_scan.h"
 #include "proto/msgpack_json.h"
 
@@ -86,32 +85,7 @@ bool msgpack_text_to_json(struct buf *out, struct str_view bytes)
     return ok;
 }
 
-/* --- numbers and dates */
-
-static bool put_integer(struct buf *out, bool negative, uint64_t v)
-{
-    char text[21], *p = text + sizeof(text);
-    do
-        *--p = (char)('0' + v % 10);
-    while (v /= 10);
-    if (negative) *--p = '-';
-    return buf_add(out, p, (size_t)(text + sizeof(text) - p));
-}
-
-/* The shortest digits that read as the same double; null for what JSON has no word for. */
-static bool put_double(struct buf *out, double d)
-{
-    char text[32];
-    int n = 0;
-    if (!isfinite(d)) return buf_add_sv(out, SV("null"));
-    if (fabs(d) < 0x1p53 && d == (double)(int64_t)d && (d != 0 || !signbit(d)))
-        return put_integer(out, d < 0, (uint64_t)fabs(d));
-    for (int precision = 15; precision <= 17; precision++) {
-        n = snprintf(text, sizeof(text), "%.*g", precision, d);
-        if (strtod(text, NULL) == d) break;
-    }
-    return buf_add(out, text, (size_t)n);
-}
+/* --- dates */
 
 static bool put_date(struct buf *out, double ms)
 {
@@ -188,7 +162,7 @@ static bool put_bin(struct to *t, struct str_view bytes)
     if (bins->n == bins->max) return bad(t, "too many attachments");
     bins->views[bins->n] = bytes;
     return buf_add_sv(t->out, SV("{\"_placeholder\":true,\"num\":")) &&
-           put_integer(t->out, false, bins->n++) && buf_add_char(t->out, '}');
+           decimal_write_uint(t->out, bins->n++) && buf_add_char(t->out, '}');
 }
 
 static bool put_ext(struct to *t, const struct msgpack_token *v)
@@ -199,7 +173,7 @@ static bool put_ext(struct to *t, const struct msgpack_token *v)
     if (v->ext == 0 && !v->fixed) return put_bin(t, v->bytes);
     if (!fits(t, 2)) return false;
     t->depth++;
-    bool ok = buf_add_char(t->out, '[') && put_integer(t->out, v->ext < 0, (uint64_t)abs(v->ext)) &&
+    bool ok = buf_add_char(t->out, '[') && decimal_write_int(t->out, v->ext) &&
               buf_add_char(t->out, ',') && put_bin(t, v->bytes) && buf_add_char(t->out, ']');
     t->depth--;
     return ok;
@@ -218,9 +192,9 @@ static bool put_value(struct to *t, const struct msgpack_token *v)
     switch (v->kind) {
     case MSGPACK_NIL: return buf_add_sv(t->out, SV("null"));
     case MSGPACK_BOOL: return buf_add_sv(t->out, v->truth ? SV("true") : SV("false"));
-    case MSGPACK_UINT: return put_integer(t->out, false, v->u);
-    case MSGPACK_NEGATIVE: return put_integer(t->out, true, ~(uint64_t)v->i + 1);
-    case MSGPACK_FLOAT: return put_double(t->out, v->d);
+    case MSGPACK_UINT: return decimal_write_uint(t->out, v->u);
+    case MSGPACK_NEGATIVE: return decimal_write_int(t->out, v->i);
+    case MSGPACK_FLOAT: return decimal_write(t->out, v->d);
     case MSGPACK_STR: return msgpack_text_to_json(t->out, v->bytes);
     case MSGPACK_BIN: return put_bin(t, v->bytes);
     case MSGPACK_EXT: return put_ext(t, v);
