@@ -118,28 +118,24 @@ static void replace_surrogates(char *p, size_t n)
             memcpy(p + i, "\xef\xbf\xbd", 3);
 }
 
-/* Decoded behind room for the longest head, then moved to the right one. */
+/* Decoded first, then moved to make room for the head that its length asks for. */
 static bool put_escaped(struct from *f, struct str_view raw)
 {
     unsigned char head[MSGPACK_HEAD_MAX];
     struct buf *out = f->out;
     size_t start = out->n;
     bool lone;
-    if (!buf_add(out, "     ", MSGPACK_HEAD_MAX)) return false;
-    if (!json_string_decode(out, raw, &lone)) {
-        out->n = start;
-        return false;
-    }
-    size_t n = out->n - start - MSGPACK_HEAD_MAX;
-    char *text = out->p + start + MSGPACK_HEAD_MAX;
+    if (!json_string_decode(out, raw, &lone)) return false;
+    size_t n = out->n - start;
     if (lone) {
         f->fare->lossy = true;
-        replace_surrogates(text, n);
+        replace_surrogates(out->p + start, n);
     }
     size_t size = msgpack_head(head, MSGPACK_STR, n);
-    memmove(out->p + start + size, text, n);
+    if (!buf_room(out, size)) return false;
+    memmove(out->p + start + size, out->p + start, n);
     memcpy(out->p + start, head, size);
-    out->n = start + size + n;
+    out->n += size;
     return true;
 }
 

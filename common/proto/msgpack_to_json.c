@@ -54,18 +54,22 @@ static size_t character_len(struct str_view s)
     return 0;
 }
 
+/* One character as it stands within a JSON string. */
+static bool put_character(struct buf *out, struct str_view c)
+{
+    size_t start = out->n;
+    if (!json_string_encode(out, c)) return false;
+    out->n -= 2; /* the quotes */
+    memmove(out->p + start, out->p + start + 1, out->n - start);
+    return true;
+}
+
 static bool put_repaired(struct buf *out, struct str_view s)
 {
     bool ok = buf_add_char(out, '"');
     while (ok && s.n) {
         size_t n = character_len(s);
-        unsigned char c = (unsigned char)s.p[0];
-        if (n == 0)
-            ok = buf_add_sv(out, SV("\xef\xbf\xbd"));
-        else if (c < 0x20 || c == '"' || c == '\\')
-            ok = buf_addf(out, "\\u%04x", c);
-        else
-            ok = buf_add(out, s.p, n);
+        ok = put_character(out, n ? sv_make(s.p, n) : SV("\xef\xbf\xbd"));
         s = sv_skip(s, n ? n : 1);
     }
     return ok && buf_add_char(out, '"');
@@ -221,12 +225,20 @@ static bool next(struct to *t, struct msgpack_token *v)
     return msgpack_next(t->r, v) || bad(t, "malformed MessagePack");
 }
 
+/* A text, or what JavaScript makes one of. */
+static bool next_key(struct to *t, struct msgpack_token *k)
+{
+    if (!next(t, k)) return false;
+    return (k->kind != MSGPACK_EXT && k->kind != MSGPACK_ARRAY && k->kind != MSGPACK_MAP) ||
+           bad(t, "a key that is no text");
+}
+
 /* A value, or an element of the innermost container. */
 static bool put_next(struct to *t)
 {
     struct msgpack_token k, v;
     struct level *l = t->depth ? &t->levels[t->depth - 1] : NULL;
-    if (l && l->map && !next(t, &k)) return false;
+    if (l && l->map && !next_key(t, &k)) return false;
     if (!next(t, &v)) return false;
     if (l) {
         l->left--;

@@ -139,7 +139,7 @@ static const struct vector foreign[] = {
     {.hex = "93 a165 82 a474797065 02 a464617461 92 a165 a3 61ff22 80",
      .uid = B("e"),
      .nsp = B("/"),
-     .json = B("[\"e\",\"a\xef\xbf\xbd\\u0022\"]")},
+     .json = B("[\"e\",\"a\xef\xbf\xbd\\\"\"]")},
     /* a plain object that looks like a placeholder, in a message without binary */
     {.hex = "93 a165 82 a474797065 02 a464617461 92 a165 82 ac5f706c616365686f6c646572 c3 a36e756d"
             "05 80",
