@@ -7,6 +7,7 @@
 const config = window.PEAL_DEMO || {};
 const LOGIN_URL = config.loginUrl ||
   `${location.protocol}//${location.hostname}:${config.loginPort || 8000}/login`;
+const CLIENT = { forceNew: true, ...(config.transports && { transports: config.transports }) };
 const MAX_ROWS = 500;
 const MAX_SHOWN = 4000;
 
@@ -89,7 +90,7 @@ function authenticate(token) {
 /* ---- connection */
 
 function connect() {
-  socket = io({ query: { token: session.token }, forceNew: true, autoConnect: false });
+  socket = io({ ...CLIENT, query: { token: session.token }, autoConnect: false });
 
   socket.on('connect', () => {
     hideAlert();
@@ -167,7 +168,7 @@ function renewSoon() {
 function tryBadToken() {
   const [head, body, mac] = session.token.split('.');
   const spoilt = [head, body, [...mac.slice(0, -1)].reverse().join('') + mac.at(-1)].join('.');
-  const other = io({ query: { token: spoilt }, forceNew: true, reconnection: false });
+  const other = io({ ...CLIENT, query: { token: spoilt }, reconnection: false });
   $('bad-token').disabled = true;
   const done = () => {
     other.disconnect();

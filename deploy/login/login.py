@@ -6,7 +6,8 @@
         400 …     {"error": "what is wrong"}
     GET /healthz  {"status": "ok"}
 
-    PEAL_AUTH_SECRET       the gateway's auth.secret (required)
+    PEAL_AUTH_SECRET       the gateway's auth.secret (required, or …)
+    PEAL_AUTH_SECRET_FILE  … the file that holds it, the gateway's auth.secret_file
     PEAL_DEMO_LOGIN_HOST   address to listen on (127.0.0.1)
     PEAL_DEMO_LOGIN_PORT   port (8000)
 
@@ -138,6 +139,8 @@ class Handler(BaseHTTPRequestHandler):
     def log_request(self, code="-", size="-"):
         """One line without query and body: neither names nor tokens belong in a log."""
         path = self.path.split("?")[0] if getattr(self, "path", None) else "-"
+        if path == "/healthz" and code == 200:
+            return  # every few seconds
         request = f"{self.command} {path}"
         print(f"login: {self.client_address[0]} {request!a} {int(code)}", file=sys.stderr)
 
@@ -153,10 +156,21 @@ class Server(ThreadingHTTPServer):
         print(f"login: {client_address[0]} {sys.exc_info()[0].__name__}", file=sys.stderr)
 
 
-def main():
-    secret = os.environ.get("PEAL_AUTH_SECRET", "")
+def read_secret():
+    secret, path = os.environ.get("PEAL_AUTH_SECRET"), os.environ.get("PEAL_AUTH_SECRET_FILE")
+    if not secret and path:
+        try:
+            with open(path, encoding="utf-8") as file:
+                secret = file.read().removesuffix("\n")
+        except (OSError, UnicodeDecodeError) as why:
+            sys.exit(f"login: cannot read PEAL_AUTH_SECRET_FILE {path}: {getattr(why, 'strerror', None) or why}")
     if not secret:
         sys.exit("login: set PEAL_AUTH_SECRET to the secret that the gateway checks tokens with")
+    return secret
+
+
+def main():
+    secret = read_secret()
     host = os.environ.get("PEAL_DEMO_LOGIN_HOST") or "127.0.0.1"
     try:
         port = int(os.environ.get("PEAL_DEMO_LOGIN_PORT") or 8000)
