@@ -143,7 +143,7 @@ static bool read_change(struct adapter_decoder *d, const struct members *m, stru
 {
     struct str_view room;
     bool moves = out->type != BUS_REMOTE_DISCONNECT;
-    out->close = is_kind(m, FIELD_CLOSE, JSON_TRUE);
+    out->close = !moves && is_kind(m, FIELD_CLOSE, JSON_TRUE);
     if (is_kind(m, FIELD_OPTS, JSON_OBJECT)) {
         out->id = SV("");
         if (moves && !is_kind(m, FIELD_ROOMS, JSON_ARRAY)) return adapter_bad(d, "illegal rooms");

@@ -128,7 +128,7 @@ static const struct request both[] = {
 /* One way. */
 static const struct request lenient[] = {
     {.text = B("{ \"type\" : 2 , \"rooms\":[7,\"\\u00e4\\n\",-1],\"opts\":{},\"requestId\":\"x\","
-               "\"x\":[{}],\"uid\":null}"),
+               "\"x\":[{}],\"uid\":null,\"close\":true}"),
      .type = BUS_REMOTE_JOIN,
      .targets = {{B("7"), B("\xc3\xa4\n"), B("-1")}, 3}},
     {.text = B("{\"type\":1,\"requestId\":\"a\",\"requestId\":\"b\\u002Dc\"}"),
