@@ -8,15 +8,15 @@
 #define PEAL_GW_CONN_H
 
 #include <netinet/in.h>
-/* Gateway */
-#include "util/table.h"
-#include "gw_queue.h"
-#include "gw_token.h"
 
-#include "gw.h"
-#include "gw_ws.h"
 #include "proto/eio_msg.h"
 #include "proto/sio_packet.h"
+#include "util/table.h"
+/* Gateway */
+#include "gw.h"
+#include "gw_queue.h"
+#include "gw_token.h"
+#include "gw_ws.h"
 
 struct gw_http;
 struct gw_identity;
@@ -38,11 +38,10 @@ struct gw_conn {
 
     struct gw_conn *dirty_next, *dead_next;
     bool is_dirty, is_dead, is_corked, handshake_answered;
-    bool is_over;       /* the upper layer has been told the end */
-    bool ws_b64;        /* the WebSocket asked for base64 instead of binary frames */
-    uint8_t reason;     /* enum close_reason, once dead */
-    uint8_t doom;       /* enum close_reason to close with at the turn's end; 0: none */
-    uint8_t token_from; /* enum gw_auth_source of token and identity */
+    bool is_over;   /* the upper layer has been told the end */
+    bool ws_b64;    /* the WebSocket asked for base64 instead of binary frames */
+    uint8_t reason; /* enum close_reason, once dead */
+    uint8_t doom;   /* enum close_reason to close with at the turn's end; 0: none */
 
     uint8_t addr[16]; /* peer, IPv4 mapped into IPv6 */
     uint64_t opened_at;
@@ -54,8 +53,9 @@ struct gw_conn {
     char *token;                      /* from the handshake request, until it has been verified */
     struct gw_identity *identity;     /* from that token */
     uint32_t pending_bytes, pending_packets; /* spent before authentication */
-    bool is_trusted; /* some socket is authenticated: the budget above is lifted */
-    uint32_t joins;  /* CONNECT packets in the second that began at joins_since */
+    bool is_trusted;    /* some socket is authenticated: the budget above is lifted */
+    uint8_t token_from; /* enum gw_auth_source of token and identity */
+    uint32_t joins;     /* CONNECT packets in the second that began at joins_since */
     uint64_t joins_since;
 };
 
