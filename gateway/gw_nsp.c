@@ -33,7 +33,7 @@ struct gw_nsp *gw_nsp_find(struct gateway *gw, struct str_view name)
 struct gw_nsp *gw_nsp_get(struct gateway *gw, struct str_view name)
 {
     struct gw_nsp *n = gw_nsp_find(gw, name);
-    uint32_t word;
+    uint32_t word = 0;
     bool fits = name.n <= GW_NSP_MAX && gw_room_name_is_valid(name);
     if (n || !fits || !is_allowed(gw->cfg, name, &word)) return n;
     n = x_calloc(1, sizeof(*n));
