@@ -8,6 +8,8 @@
 /* Gateway */
 #include "gateway/gw_server.h"
 /* This process */
+#include "peal_emit.h"
+#include "peal_status.h"
 #include "peal_token.h"
 
 static int serve_main(int argc, char **argv)
@@ -28,6 +30,8 @@ static const struct {
 } commands[] = {
     {"serve", "run gateway and bus in one process, without Redis", serve_main},
     {"token", "make a JWT, or inspect one", peal_token_main},
+    {"status", "show the gateways of a cluster", peal_status_main},
+    {"emit", "send an event to clients of a cluster", peal_emit_main},
 };
 
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))

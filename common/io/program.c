@@ -173,6 +173,15 @@ bool program_configure(int argc, char **argv, const char *name, const char *what
     return go;
 }
 
+/* Gives a checked *cfg, or nothing. */
+static bool read_cfg(const struct options *o, struct cfg *cfg, struct cfg_error *err)
+{
+    cfg_init(cfg);
+    bool good = configure(o, cfg, err);
+    if (!good) cfg_fini(cfg);
+    return good;
+}
+
 bool program_configure_again(const struct program_args *args, struct cfg *cfg,
                              struct cfg_error *err)
 {
@@ -181,9 +190,14 @@ bool program_configure_again(const struct program_args *args, struct cfg *cfg,
     bool understood = read_options(&o, args->argc, args->argv);
     assert(understood); /* as at the start */
     (void)understood;
-    cfg_init(cfg);
-    bool good = configure(&o, cfg, err);
-    if (!good) cfg_fini(cfg);
+    bool good = read_cfg(&o, cfg, err);
     x_free(o.sets);
     return good;
+}
+
+bool program_read_cfg(const char *file, char **sets, size_t nsets, struct cfg *cfg,
+                      struct cfg_error *err)
+{
+    const struct options o = {.file = file, .sets = sets, .nsets = nsets};
+    return read_cfg(&o, cfg, err);
 }

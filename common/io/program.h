@@ -31,5 +31,10 @@ bool program_configure_again(const struct program_args *args, struct cfg *cfg,
                              struct cfg_error *err) MUST_CHECK;
 /* Sets the log level to log.level. */
 void program_apply_log_level(const struct cfg *cfg);
+/* The configuration alone, for commands that have options of their own: defaults, file (may be
+ * NULL), the environment, sets ("section.name=value") in their order; checked. Applies nothing.
+ * False with *err filled, and *cfg holds nothing. */
+bool program_read_cfg(const char *file, char **sets, size_t nsets, struct cfg *cfg,
+                      struct cfg_error *err) MUST_CHECK;
 
 #endif
