@@ -12,15 +12,16 @@
 #include "peal_status_view.h"
 
 #define NUMBER_MAX 1000000000000000 /* sums of them stay in bounds */
-#define TEXT_MAX 64
+#define TEXT_MAX 64                 /* of what a table's cell holds */
+#define ERROR_MAX 200
 
 /* --- strange texts */
 
 /* Printable ASCII, not long: it goes to a terminal. */
-static json_t *clean_text(struct str_view text)
+static json_t *clean(struct str_view text, size_t most)
 {
-    char out[TEXT_MAX + 4];
-    size_t n = text.n < TEXT_MAX ? text.n : TEXT_MAX;
+    char out[ERROR_MAX + 3];
+    size_t n = text.n < most ? text.n : most;
     for (size_t i = 0; i < n; i++)
         out[i] = text.p[i] >= 0x20 && text.p[i] < 0x7f ? text.p[i] : '?';
     if (n < text.n) {
@@ -28,6 +29,11 @@ static json_t *clean_text(struct str_view text)
         n += 3;
     }
     return json_stringn(out, n);
+}
+
+static json_t *clean_text(struct str_view text)
+{
+    return clean(text, TEXT_MAX);
 }
 
 static const char *text_of(const json_t *object, const char *member)
@@ -45,7 +51,7 @@ struct json_t *peal_status_view_new(const char *where, const char *key, int64_t 
     time_t t = (time_t)wall_s;
     json_t *view = json_object(), *redis = json_object();
     strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&t, &tm));
-    json_object_set_new(redis, "where", clean_text(sv_of(where)));
+    json_object_set_new(redis, "where", clean(sv_of(where), ERROR_MAX));
     json_object_set_new(redis, "connected", json_true());
     json_object_set_new(view, "time", json_string(stamp));
     json_object_set_new(view, "key", clean_text(sv_of(key)));
@@ -59,7 +65,7 @@ void peal_status_view_set_error(struct json_t *view, bool is_connected, struct s
 {
     json_t *redis = json_object_get(view, "redis");
     json_object_set_new(redis, "connected", json_boolean(is_connected));
-    json_object_set_new(redis, "error", clean_text(why));
+    json_object_set_new(redis, "error", clean(why, ERROR_MAX));
 }
 
 void peal_status_view_set_info(struct json_t *view, struct str_view info)

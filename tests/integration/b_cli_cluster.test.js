@@ -360,7 +360,8 @@ test('status of three gateways and a Node server', async (t) => {
 test('status --watch sees a gateway fall silent and come back, and Redis go and come', async (t) => {
   const redis = await startRedis(t);
   const gws = await cluster(t, redis, { settings: { 'bus.heartbeat_timeout': 1000 } });
-  const watch = new Program('peal', ['status', '--json', '--watch=0.1', '--redis', redis.url, '--set', 'bus.heartbeat_timeout=1000'], {}, 'stdout');
+  const watch = new Program('peal', ['status', '--json', '--watch=0.1', '--redis', redis.url,
+    '--set', 'bus.heartbeat_interval=100', '--set', 'bus.heartbeat_timeout=1000'], {}, 'stdout');
   atEnd(t, () => watch.stop('SIGINT'));
   const sees = (what, check) => until(() => watch.lines.length && check(JSON.parse(watch.lines.at(-1))), `it sees ${what}`, 15000);
   await sees('three gateways', (v) => v.ready && v.totals.nodes === 3 && v.nodes.every((n) => n.heartbeat_age_ms <= 1000));

@@ -164,6 +164,11 @@ static void no_nodes_and_no_redis(void **state)
     peal_status_view_finish(view, 0);
     assert_false(peal_status_view_is_ready(view));
     assert_shown(view, "connected: NOPERM\n", true);
+    char why[1000];
+    memset(why, 'y', sizeof(why));
+    peal_status_view_set_error(view, false, sv_make(why, sizeof(why)));
+    const char *error = json_string_value(json_object_get(json_object_get(view, "redis"), "error"));
+    assert_true(strlen(error) == 203 && strcmp(error + 199, "y...") == 0);
     json_decref(view);
 }
 
