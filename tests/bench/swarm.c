@@ -73,8 +73,8 @@ static void client_send_frame(struct swarm *s, struct swarm_client *c, uint8_t o
     client_send(s, c, s->out.p, s->out.n);
 }
 
-/* A message of ours came back: 42["message",{"t":123,…}]. */
-static void count_delivery(struct swarm *s, const char *p, size_t n)
+/* A message of ours came back: 42["message",{"t":123,…}], with other arguments before it at most. */
+static void count_delivery(struct swarm *s, const struct swarm_client *c, const char *p, size_t n)
 {
     const char *mark = "\"t\":", *q = memmem(p, n, mark, strlen(mark));
     if (!q) return;
@@ -82,7 +82,7 @@ static void count_delivery(struct swarm *s, const char *p, size_t n)
     for (q += strlen(mark); q < p + n && *q >= '0' && *q <= '9'; q++)
         sent = sent * 10 + (uint64_t)(*q - '0');
     s->delivered++;
-    meter_hist_add(&s->delays, now > sent ? now - sent : 0);
+    if (c - s->clients >= s->timed_from) meter_hist_add(&s->delays, now > sent ? now - sent : 0);
 }
 
 static void client_takes_packet(struct swarm *s, struct swarm_client *c, const char *p, size_t n)
@@ -97,7 +97,7 @@ static void client_takes_packet(struct swarm *s, struct swarm_client *c, const c
         s->joining--;
         s->ready++;
     } else if (n > 1 && p[0] == '4' && p[1] == '2') {
-        count_delivery(s, p, n);
+        count_delivery(s, c, p, n);
     } else {
         client_dies(s, c, n > 1 && p[1] == '4' ? "refused" : "unexpected packet");
     }
@@ -174,6 +174,14 @@ static void client_reads(struct swarm *s, struct swarm_client *c)
     if (!buf_add(&c->rest, s->in + used, n - used)) client_dies(s, c, "too much at once");
 }
 
+static uint16_t port_of(const struct swarm *s, const struct swarm_client *c)
+{
+    const struct swarm_server *server = s->servers;
+    for (ptrdiff_t i = c - s->clients; i >= server->clients; server++)
+        i -= server->clients;
+    return server->port;
+}
+
 static void client_asks_upgrade(struct swarm *s, struct swarm_client *c)
 {
     int err = 0;
@@ -190,16 +198,20 @@ static void client_asks_upgrade(struct swarm *s, struct swarm_client *c)
                                "Host: 127.0.0.1:%u\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
                                "Sec-WebSocket-Version: 13\r\n"
                                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-                               s->tokens[(c - s->clients) % s->ntokens], (unsigned)s->port);
+                               s->tokens[(c - s->clients) % s->ntokens], (unsigned)port_of(s, c));
     client_send(s, c, request, strlen(request));
     x_free(request);
 }
 
-void swarm_init(struct swarm *s, int n, uint16_t port, char **tokens, int ntokens)
+void swarm_init(struct swarm *s, const struct swarm_server *servers, int nservers, char **tokens,
+                int ntokens)
 {
-    *s = (struct swarm){.n = n, .port = port, .tokens = tokens, .ntokens = ntokens};
-    s->clients = x_calloc((size_t)n, sizeof *s->clients);
-    for (int i = 0; i < n; i++)
+    *s = (struct swarm){.tokens = tokens, .ntokens = ntokens};
+    memcpy(s->servers, servers, (size_t)nservers * sizeof *servers);
+    for (int i = 0; i < nservers; i++)
+        s->n += servers[i].clients;
+    s->clients = x_calloc((size_t)s->n, sizeof *s->clients);
+    for (int i = 0; i < s->n; i++)
         buf_init(&s->clients[i].rest, REST_MAX);
     s->in = x_malloc(REST_MAX + READ_MAX);
     buf_init(&s->out, REST_MAX);
@@ -222,7 +234,7 @@ void swarm_fini(struct swarm *s)
 void swarm_start(struct swarm *s)
 {
     struct swarm_client *c = &s->clients[s->started];
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(s->port)};
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port_of(s, c))};
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int one = 1;
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -238,10 +250,11 @@ void swarm_start(struct swarm *s)
         client_dies(s, c, strerror(errno));
 }
 
-void swarm_turn(struct swarm *s, int ms)
+void swarm_turn(struct swarm *s, uint64_t us)
 {
     struct epoll_event got[EVENTS];
-    int n = epoll_wait(s->epoll, got, EVENTS, ms);
+    struct timespec most = {(time_t)(us / 1000000), (long)(us % 1000000) * 1000};
+    int n = epoll_pwait2(s->epoll, got, EVENTS, &most, NULL);
     for (int i = 0; i < n; i++) {
         struct swarm_client *c = &s->clients[got[i].data.u32];
         if (c->state == SWARM_DEAD) continue;
@@ -252,13 +265,12 @@ void swarm_turn(struct swarm *s, int ms)
     }
 }
 
-void swarm_publish(struct swarm *s, int client, uint64_t stamp_us, size_t size)
+void swarm_publish(struct swarm *s, int client, const char *event, uint64_t stamp_us, size_t size)
 {
     static const char filler[] = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
     struct buf text;
     buf_init(&text, REST_MAX);
-    bool fits =
-        buf_addf(&text, "42[\"message\",{\"t\":%llu,\"p\":\"", (unsigned long long)stamp_us);
+    bool fits = buf_addf(&text, "42[%s,{\"t\":%llu,\"p\":\"", event, (unsigned long long)stamp_us);
     for (size_t left = size, k; fits && left > 0; left -= k) {
         k = left < sizeof filler - 1 ? left : sizeof filler - 1;
         fits = buf_add(&text, filler, k);
