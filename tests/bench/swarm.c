@@ -255,6 +255,7 @@ void swarm_turn(struct swarm *s, uint64_t us)
     struct epoll_event got[EVENTS];
     struct timespec most = {(time_t)(us / 1000000), (long)(us % 1000000) * 1000};
     int n = epoll_pwait2(s->epoll, got, EVENTS, &most, NULL);
+    if (n < 0 && errno != EINTR) log_fatal("epoll_pwait2: %s", strerror(errno));
     for (int i = 0; i < n; i++) {
         struct swarm_client *c = &s->clients[got[i].data.u32];
         if (c->state == SWARM_DEAD) continue;
