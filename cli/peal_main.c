@@ -16,8 +16,10 @@ static int serve_main(int argc, char **argv)
 {
     struct cfg cfg;
     int code = 0;
-    if (!program_configure(argc, argv, "peal serve",
-                           "A whole Peal in one process: gateway and bus, no Redis.", &cfg, &code))
+    if (!program_configure(
+            argc, argv, "peal serve",
+            "A whole Peal in one process; with redis.url it is a gateway of a cluster.", &cfg,
+            &code))
         return code;
     code = gw_server_run(&cfg, &(struct program_args){argc, argv}, "peal serve", NULL, NULL);
     cfg_fini(&cfg);
@@ -28,7 +30,7 @@ static const struct {
     const char *name, *what;
     int (*main)(int argc, char **argv);
 } commands[] = {
-    {"serve", "run gateway and bus in one process, without Redis", serve_main},
+    {"serve", "run everything in one process; needs no Redis", serve_main},
     {"token", "make a JWT, or inspect one", peal_token_main},
     {"status", "show the gateways of a cluster", peal_status_main},
     {"emit", "send an event to clients of a cluster", peal_emit_main},
