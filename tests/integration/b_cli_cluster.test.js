@@ -380,17 +380,28 @@ test('status --watch sees a gateway fall silent and come back, and Redis go and 
   await watch.stop('SIGINT'); // exit status 0
 });
 
-test('status tells a gateway that is not ready, and who is not one', async (t) => {
+test('status tells a gateway that ends, and heartbeats that are none', async (t) => {
   const redis = await startRedis(t);
+  await redis.command('SADD', 'socket.io-peal-nodes', 'gone', 'list', 'x'.repeat(100));
+  await redis.command('RPUSH', 'socket.io-peal-node#list', 'x');
   const empty = await peal('status', redis);
   assert.equal(empty.code, 1);
   assert.match(empty.stdout, /connected\nNo gateway has been heard of in the last 10\.0 s\..*bus\.key/);
   await cluster(t, redis, { n: 1 });
-  assert.equal((await status(redis)).code, 0);
-  await redis.command('SADD', 'socket.io-peal-nodes', 'evil\x1b[2J', 'liar', 'gone', 'list', 'x'.repeat(100));
+  const gw = await clusterGateway(t, redis, { 'bus.heartbeat_interval': 100, 'gateway.drain_wait': 60000 });
+  await until(async () => (await status(redis)).totals.ready === 2, 'both are ready');
+  gw.child.kill('SIGTERM');
+  const ending = await until(async () => {
+    const all = await status(redis);
+    return !all.ready && all;
+  }, 'one of them ends');
+  assert.deepEqual([ending.code, ending.totals.ready, ending.nodes.find((n) => n.port === gw.port).state], [1, 1, 'stopping']);
+  await gw.stop(); // a second signal ends the drain
+  await until(async () => (await status(redis)).code === 0, 'it has taken its heartbeat with it');
+  /* Gateways take names without a heartbeat out of the set: heartbeats first. */
   await redis.command('SET', 'socket.io-peal-node#evil\x1b[2J', '{"host":"a\\u001b[31mb","pid":"x","trouble":5}');
   await redis.command('SET', 'socket.io-peal-node#liar', `{"trouble":"${'x'.repeat(100000)}"}`, 'PX', 60000);
-  await redis.command('RPUSH', 'socket.io-peal-node#list', 'x');
+  await redis.command('SADD', 'socket.io-peal-nodes', 'evil\x1b[2J', 'liar');
   const seen = await status(redis);
   assert.equal(seen.code, 1);
   const by = Object.fromEntries(seen.nodes.map((n) => [n.id, n]));
