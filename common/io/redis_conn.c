@@ -305,6 +305,14 @@ void redis_conn_stop(struct redis_conn *c)
     if (c->writable) event_del(c->writable);
 }
 
+void redis_conn_abort(struct redis_conn *c)
+{
+    struct linger reset = {.l_onoff = 1};
+    redis_conn_stop(c);
+    if (c->fd >= 0 && setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)))
+        log_debug("Redis: SO_LINGER: %s", strerror(errno));
+}
+
 void redis_conn_free(struct redis_conn *c)
 {
     if (!c) return;

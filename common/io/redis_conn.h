@@ -37,6 +37,9 @@ struct redis_conn *redis_conn_new(struct event_base *base, const struct redis_pl
 void redis_conn_free(struct redis_conn *c);
 /* It is over: no more is read, written or told. */
 void redis_conn_stop(struct redis_conn *c);
+/* The same for a server that cannot be trusted to be there: what it has not taken yet is not sent after
+ * all, not even by the kernel when the network comes back minutes later. */
+void redis_conn_abort(struct redis_conn *c);
 
 /* Adds a command; it leaves when the connection is open, with redis_conn_flush(), or in the loop if
  * nobody calls that. */

@@ -95,7 +95,7 @@ static void lose(struct redis_link *l, const char *what, struct str_view detail)
     l->state = LINK_LOST;
     snprintf(l->why, sizeof(l->why), "%s%s%.*s", what, detail.n ? ": " : "",
              detail.n < 120 ? (int)detail.n : 120, detail.p);
-    if (l->conn) redis_conn_stop(l->conn);
+    if (l->conn) redis_conn_abort(l->conn); /* its commands are told as lost */
     wheel_drop(loop_wheel(l->loop), &l->timer);
     event_active(l->retirement, EV_READ, 0);
 }

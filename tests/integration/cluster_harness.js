@@ -190,6 +190,50 @@ async function startSentinels(t, { n = 1, downAfter = 500, password = '' } = {})
 
 /* ---- a proxy that can be bad */
 
+/* libuv tells a reset that comes just behind data as an end; the kernel knows the difference: after an end
+ * there is still a connection. */
+function wasReset(socket) {
+  if (!socket.remotePort) return true; // the kernel has forgotten it
+  const hex = (port) => port.toString(16).toUpperCase().padStart(4, '0');
+  const ends = new RegExp(`:${hex(socket.localPort)} [0-9A-F]+:${hex(socket.remotePort)} 08 `);
+  return !ends.test(fs.readFileSync('/proc/net/tcp', 'utf8'));
+}
+
+/* One direction of a connection through the proxy: bytes and ends go on in order, `delay` ms later, and not
+ * at all while they are held. */
+class ProxyWay {
+  constructor(pair, from, to) {
+    this.pair = pair;
+    this.to = to;
+    this.queue = [];
+    from.setNoDelay(true);
+    from.on('data', (chunk) => this.put(chunk));
+    /* As in a network: who resets his end takes back what is still under way. */
+    const reset = () => {
+      this.queue = [];
+      this.put('reset');
+    };
+    from.on('end', () => (wasReset(from) ? reset() : this.put(null)));
+    from.on('error', reset);
+    from.on('close', () => pair.forget());
+  }
+  put(item) {
+    this.queue.push({ item, at: Date.now() + this.pair.proxy.delay });
+    if (this.queue.length === 1) this.pump();
+  }
+  pump() {
+    clearTimeout(this.timer);
+    while (!this.pair.held && this.queue.length && this.queue[0].at <= Date.now()) {
+      const { item } = this.queue.shift();
+      if (this.to.destroyed) continue;
+      if (item === 'reset') this.pair.reset();
+      else if (item) this.to.write(item);
+      else this.to.end();
+    }
+    if (!this.pair.held && this.queue.length) this.timer = setTimeout(() => this.pump(), this.queue[0].at - Date.now());
+  }
+}
+
 /* A connection through the proxy. Its role is 'subscribe' once the client has subscribed to something,
  * before that and otherwise 'publish'. */
 class ProxyPair {
@@ -199,34 +243,11 @@ class ProxyPair {
     this.held = false;
     this.down = down;
     this.up = net.connect({ port: proxy.target.port, host: '127.0.0.1', allowHalfOpen: true });
-    this.link(this.down, this.up);
-    this.link(this.up, this.down);
     down.on('data', (chunk) => {
       if (/\$\d+\r\nP?SUBSCRIBE\r\n/i.test(chunk.toString('latin1'))) this.role = 'subscribe';
       proxy.apply(this);
     });
-  }
-  /* Bytes and ends go from one to the other, each `delay` ms later and in order. */
-  link(from, to) {
-    const queue = [];
-    const pump = () => {
-      while (queue.length && queue[0].at <= Date.now()) {
-        const { chunk } = queue.shift();
-        if (to.destroyed) continue;
-        if (chunk) to.write(chunk);
-        else to.end();
-      }
-      if (queue.length) setTimeout(pump, queue[0].at - Date.now()).unref();
-    };
-    const pass = (chunk) => {
-      queue.push({ chunk, at: Date.now() + this.proxy.delay });
-      if (queue.length === 1) pump();
-    };
-    from.setNoDelay(true);
-    from.on('data', pass);
-    from.on('end', () => pass(null));
-    from.on('error', () => this.drop());
-    from.on('close', () => { if (!this.held) pass(null); this.forget(); });
+    this.ways = [new ProxyWay(this, this.down, this.up), new ProxyWay(this, this.up, this.down)];
   }
   forget() {
     if (this.down.destroyed && this.up.destroyed) this.proxy.pairs.delete(this);
@@ -234,23 +255,13 @@ class ProxyPair {
   /* Nothing passes any more, and neither end is told. */
   hold() {
     this.held = true;
-    this.down.pause();
-    this.up.pause();
-  }
-  drop() {
-    if (this.held) return;
-    this.down.destroy();
-    this.up.destroy();
   }
   release() {
-    if (!this.held) return;
     this.held = false;
-    for (const [one, other] of [[this.down, this.up], [this.up, this.down]]) {
-      if (one.destroyed) other.destroy();
-      else one.resume();
-    }
+    for (const way of this.ways) way.pump();
   }
   reset() {
+    for (const way of this.ways) clearTimeout(way.timer);
     this.down.resetAndDestroy();
     this.up.resetAndDestroy();
   }
@@ -279,7 +290,7 @@ class Proxy {
     if ([...this.holes].some((of) => this.is(pair, of))) pair.hold();
   }
   /* Black hole: the connections that are there swallow everything, as after a cable was pulled; with
-   * lasting, those that come later, too. They give back what they swallowed at heal(). */
+   * lasting, those that come later, too. At heal() what both ends still stand by goes on its way. */
   hole(of = 'all', { lasting = false } = {}) {
     const pairs = [...this.pairs].filter((p) => this.is(p, of) && !p.down.destroyed);
     assert.ok(pairs.length, `the proxy has no connections of ${of}`);
