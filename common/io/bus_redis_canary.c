@@ -43,10 +43,18 @@ static void go_deaf(struct bus_redis *b, uint64_t since)
     b->deaf_since = since;
 }
 
+/* The last canary is the last proof. With Sentinels only what they say is: since they were last asked
+ * others may have gone to a new master, while the canary went on round through the old one. */
+static uint64_t deaf_since(const struct bus_redis *b)
+{
+    uint64_t asked = loop_now(b->loop) - (uint64_t)b->cfg->redis_connect_timeout;
+    return b->cfg->redis_sentinels.n && asked < b->heard_at ? asked : b->heard_at;
+}
+
 void bus_redis_in_down(struct bus_redis *b)
 {
     /* What arrived until now has been heard, but an end for want of buffer space loses some. */
-    go_deaf(b, b->heard_at);
+    go_deaf(b, deaf_since(b));
     b->is_subscribed = false;
     bus_interest_lost(b->interest);
 }

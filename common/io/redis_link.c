@@ -10,7 +10,10 @@
  * `down`, and sets the next attempt. So nobody is told anything from within a function of this
  * module, and a connection is never freed under the callback it calls.
  *
- * One timer: the next attempt, the end of the attempt's time, or the oldest command's answer. */
+ * One timer: the next attempt, the end of the attempt's time, or the oldest command's answer.
+ *
+ * While it is up, the Sentinels are asked again and again: they may have made another server master
+ * while this one still takes commands for some seconds, or for ever if it does not hear them. */
 /* System */
 #include <assert.h>
 #include <stdio.h>
@@ -53,6 +56,7 @@ struct redis_link {
     bool is_told_up;    /* up was told, down was not yet */
     bool is_subscriber; /* has subscribed since up */
     struct wheel_entry timer;
+    struct wheel_entry watch; /* the Sentinels' next question, while up */
     struct event *retirement;
 
     struct redis_place places[REDIS_FIND_MAX]; /* of this attempt */
@@ -97,6 +101,7 @@ static void lose(struct redis_link *l, const char *what, struct str_view detail)
              detail.n < 120 ? (int)detail.n : 120, detail.p);
     if (l->conn) redis_conn_abort(l->conn); /* its commands are told as lost */
     wheel_drop(loop_wheel(l->loop), &l->timer);
+    wheel_drop(loop_wheel(l->loop), &l->watch);
     event_active(l->retirement, EV_READ, 0);
 }
 
@@ -150,6 +155,29 @@ static void on_retirement(evutil_socket_t fd, short what, void *arg)
         connect_place(l);
 }
 
+/* The time for an attempt is also the time for a question. */
+static void set_watch(struct redis_link *l)
+{
+    uint64_t at = loop_now(l->loop) + (uint64_t)l->cfg->redis_connect_timeout;
+    if (l->cfg->redis_sentinels.n) wheel_set(loop_wheel(l->loop), &l->watch, at);
+}
+
+static void on_watch(struct wheel_entry *e)
+{
+    struct redis_link *l = (struct redis_link *)((char *)e - offsetof(struct redis_link, watch));
+    redis_find_stop(l->find, true); /* if the last question has got no answer */
+    redis_find_start(l->find);
+    set_watch(l);
+}
+
+/* No answer is no reason to go: the server itself is well. */
+static void check_master(struct redis_link *l, const struct redis_place *places, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(places[i].where, l->where) == 0) return;
+    if (n) lose(l, "the Sentinels name another master", sv_of(places[0].where));
+}
+
 static void come_up(struct redis_link *l)
 {
     struct log_line line;
@@ -159,6 +187,7 @@ static void come_up(struct redis_link *l)
     l->up_at = now;
     backoff_came_up(&l->backoff);
     wheel_drop(loop_wheel(l->loop), &l->timer);
+    set_watch(l);
     log_begin(&line, LOG_INFO, "Redis is connected");
     log_kv_c(&line, "link", l->name);
     log_kv_c(&line, "where", l->where);
@@ -232,6 +261,7 @@ static void connect_place(struct redis_link *l)
 static void on_found(void *arg, const struct redis_place *places, size_t n, const char *why)
 {
     struct redis_link *l = arg;
+    if (l->state == LINK_UP) check_master(l, places, n);
     if (l->state != LINK_FINDING) return;
     if (n == 0) {
         lose(l, why, SV(""));
@@ -321,6 +351,7 @@ struct redis_link *redis_link_new(const struct cfg *cfg, struct loop *loop, cons
     l->backoff.min = (uint64_t)cfg->redis_backoff_min;
     l->backoff.max = (uint64_t)cfg->redis_backoff_max;
     l->timer.fire = on_timer;
+    l->watch.fire = on_watch;
     l->retirement = event_new(loop_base(loop), -1, 0, on_retirement, l);
     assert(l->retirement);
     name_place(l);
@@ -348,6 +379,7 @@ void redis_link_free(struct redis_link *l)
     redis_conn_free(l->conn);
     redis_find_free(l->find);
     wheel_drop(loop_wheel(l->loop), &l->timer);
+    wheel_drop(loop_wheel(l->loop), &l->watch);
     event_free(l->retirement);
     tell_owed(l);
     redis_target_fini(&l->target);

@@ -10,15 +10,17 @@ const EACH = 60; // events of each emitting client
 const OK = [{ status: 'ok' }];
 const SETTINGS = { 'routes.events': 'message=all,say=room', 'routes.client_rooms': '*' };
 
-/* Two clients on each gateway; all of them emit without waiting for anything. */
+/* Two clients on each gateway; all of them emit without waiting for answers, a round for each turn. */
 async function everybodySpeaks(t, gws, event, ...to) {
   const sockets = await Promise.all([...gws, ...gws].map((gw) => connected(t, gw)));
   if (to.length) for (const s of sockets) assert.deepEqual(await ask(s, 'join', ...to), OK);
   const boxes = sockets.map((s) => inbox(s, event));
   const taken = [];
-  const speak = () => {
+  const speak = async (more = () => {}) => {
     for (let n = 0; n < EACH; n++) {
       for (const [i, s] of sockets.entries()) taken.push(new Promise((resolve) => { s.emit(event, ...to, i, n, resolve); }));
+      more(n);
+      await new Promise(setImmediate);
     }
   };
   return { sockets, boxes, speak, taken };
@@ -46,7 +48,7 @@ for (const subscribe of ['interest', 'everything']) {
     const redis = await startRedis(t);
     const gws = await cluster(t, redis, { settings: { ...SETTINGS, 'bus.subscribe': subscribe } });
     const { boxes, sockets, speak, taken } = await everybodySpeaks(t, gws, 'message');
-    speak();
+    await speak();
     const sequence = await oneSequence(boxes, EACH * sockets.length);
     checkSenders(sequence, sockets.length, 0);
     assert.ok(mixed(sequence, 0) > 10, 'the gateways spoke at the same time');
@@ -60,7 +62,7 @@ for (const subscribe of ['interest', 'everything']) {
     const outsider = await connected(t, gws[1]);
     const heard = [];
     outsider.onAny((...args) => heard.push(args));
-    speak();
+    await speak();
     const sequence = await oneSequence(boxes, EACH * sockets.length);
     checkSenders(sequence, sockets.length, 1);
     assert.ok(mixed(sequence, 1) > 10, 'the gateways spoke at the same time');
@@ -85,6 +87,7 @@ test('room and namespace together', async (t) => {
       if ((n + i) % 2) s.emit('say', 'lobby', i, n);
       else s.emit('message', 'all', i, n);
     }
+    await new Promise(setImmediate);
   }
   const total = EACH * sockets.length;
   await until(() => logs.every((l) => l.length >= total), 'all is heard', 20000);
@@ -100,11 +103,10 @@ test('with Node servers and an emitter in the cluster', async (t) => {
   const guests = await Promise.all(peers.map((p) => connected(t, p)));
   const guestBoxes = guests.map((s) => inbox(s, 'message'));
   const { boxes, sockets, speak } = await everybodySpeaks(t, gws, 'message');
-  speak();
-  for (let n = 0; n < EACH; n++) {
+  await speak((n) => {
     for (const [i, g] of guests.entries()) g.emit('message', sockets.length + i, n);
     em.emit('message', sockets.length + guests.length, n);
-  }
+  });
   const speakers = sockets.length + guests.length + 1;
   const sequence = await oneSequence(boxes, EACH * speakers);
   checkSenders(sequence, speakers, 0);
