@@ -69,7 +69,7 @@ const BALANCERS = {
     }, port, 'stdout');
     balancer.names = names;
     balancer.monitor = monitor;
-    balancer.knows = (n) => until(() => new Set([...balancer.log.matchAll(/gateways\/(gw\d+) changed its IP/g)]
+    balancer.knows = (n) => until(() => new Set([...balancer.log.matchAll(/gateways\/(gw\d+):? (?:changed its IP|IP changed)/g)]
       .map((m) => m[1])).size >= n, `HAProxy knows ${n} gateways`, 10000);
     await balancer.knows(where.addresses.length);
     return balancer;
