@@ -14,6 +14,10 @@
 #include "io/bus_redis_parts.h"
 
 #define REPLY_SPARE 65536 /* of an answer, beside the largest message */
+/* Somebody else's message may be larger than ours may be. It is read and refused as long as the
+ * connection can bear it, for a connection that ends costs what others say meanwhile: Redis itself
+ * ends a subscriber's, by default, when that much waits for it. */
+#define MESSAGE_SPARE (32u << 20)
 
 /* ---- links */
 
@@ -227,9 +231,9 @@ static bool make_links(struct bus_redis *b, struct cfg_error *err)
                                                 .down = on_in_down,
                                                 .message = bus_redis_on_message,
                                                 .subscribed = bus_redis_on_subscribed};
-    size_t max = (size_t)b->cfg->bus_max_message + REPLY_SPARE;
-    b->out = redis_link_new(b->cfg, b->loop, BUS_REDIS_OUT, max, &out, b, err);
-    b->in = redis_link_new(b->cfg, b->loop, BUS_REDIS_IN, max, &in, b, err);
+    size_t max = (size_t)b->cfg->bus_max_message;
+    b->out = redis_link_new(b->cfg, b->loop, BUS_REDIS_OUT, max + REPLY_SPARE, &out, b, err);
+    b->in = redis_link_new(b->cfg, b->loop, BUS_REDIS_IN, max + MESSAGE_SPARE, &in, b, err);
     return b->out && b->in;
 }
 

@@ -23,27 +23,31 @@ static void bad(struct bus_redis *b, struct str_view channel, const char *why)
     log_end(&l);
 }
 
-static void on_broadcast(struct bus_redis *b, struct str_view channel, struct str_view nsp,
-                         struct str_view payload)
+/* Is that subscription the one by which the message is to be taken? It may meet several: the pattern of
+ * the own ids also matches rooms that only look like it, and with bus.subscribe=everything the pattern
+ * of "/a" matches what is for "/a#b". pattern: empty if it came by the channel's own subscription. */
+static bool is_taken_by(struct bus_redis *b, enum bus_channel_kind kind, struct str_view pattern,
+                        struct str_view nsp, struct str_view room)
 {
-    struct bus_msg m;
-    struct str_view uid;
-    const char *why;
-    if (adapter_decode_broadcast(b->decoder, payload, nsp, &m, &uid, &why) != VERDICT_OK)
-        bad(b, channel, why);
-    else
-        b->bus.events->deliver(&m, b->bus.arg);
+    if (kind == BUS_CHANNEL_OWN_IDS) return sv_starts_with(room, b->bus.uid);
+    if (!pattern.n) return true;
+    buf_clear(&b->name);
+    return bus_name_everything(&b->name, b->key, nsp) && sv_eq(buf_view(&b->name), pattern);
 }
 
-/* The pattern of the own ids also meets rooms that only look like it. */
-static void on_own_id(struct bus_redis *b, struct str_view channel, struct str_view payload)
+/* The message says which namespace it is for, since two can share a channel's name; the channel must be
+ * one of that namespace. */
+static void on_broadcast(struct bus_redis *b, enum bus_channel_kind kind, struct str_view pattern,
+                         struct str_view channel, struct str_view payload)
 {
     struct bus_msg m;
     struct str_view uid, room;
     const char *why;
     if (adapter_decode_broadcast(b->decoder, payload, SV(""), &m, &uid, &why) != VERDICT_OK)
         bad(b, channel, why);
-    else if (bus_name_room_of(channel, b->key, m.nsp, &room) && sv_starts_with(room, b->bus.uid))
+    else if (!bus_name_room_of(channel, b->key, m.nsp, &room))
+        bad(b, channel, "another namespace");
+    else if (is_taken_by(b, kind, pattern, m.nsp, room))
         b->bus.events->deliver(&m, b->bus.arg);
 }
 
@@ -85,8 +89,8 @@ void bus_redis_on_message(void *arg, struct str_view pattern, struct str_view ch
     b->bus.stats.received++;
     b->bus.stats.received_bytes += payload.n;
     switch (kind) {
-    case BUS_CHANNEL_BROADCAST: on_broadcast(b, channel, nsp, payload); break;
-    case BUS_CHANNEL_OWN_IDS: on_own_id(b, channel, payload); break;
+    case BUS_CHANNEL_BROADCAST:
+    case BUS_CHANNEL_OWN_IDS: on_broadcast(b, kind, pattern, channel, payload); break;
     case BUS_CHANNEL_REQUEST: on_request(b, channel, nsp, payload); break;
     case BUS_CHANNEL_RESPONSE: on_response(b, channel, nsp, payload); break;
     case BUS_CHANNEL_CANARY: break;
