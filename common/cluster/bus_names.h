@@ -10,6 +10,7 @@
 #include "util/str_view.h"
 
 #define BUS_NAME_MAX 1024 /* no name is longer */
+#define BUS_KEY_MAX 256   /* of bus.key; with the longest namespace and room all names fit */
 
 /* <key>#<nsp>#, and <key>#<nsp>#<room># for a room. room empty: the namespace. */
 bool bus_name_broadcast(struct buf *out, struct str_view key, struct str_view nsp,

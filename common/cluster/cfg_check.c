@@ -5,6 +5,7 @@
 /* Util */
 #include "util/x_alloc.h"
 /* Cluster */
+#include "cluster/bus_names.h"
 #include "cluster/cfg.h"
 #include "cluster/cfg_row.h"
 #include "cluster/redis_target.h"
@@ -186,6 +187,8 @@ static bool check_redis(const struct cfg *c, struct cfg_error *err)
 
 static bool check_bus(const struct cfg *c, struct cfg_error *err)
 {
+    size_t key = strlen(c->bus_key);
+    if (!key || key > BUS_KEY_MAX) return refuse(err, "bus.key", c->bus_key, "1 to 256 bytes");
     if (c->bus_canary_timeout <= c->bus_canary_interval)
         return cfg_row_error(err, "bus.canary_timeout: it must be more than bus.canary_interval");
     if (c->bus_heartbeat_timeout <= c->bus_heartbeat_interval)

@@ -15,6 +15,8 @@
 #include "cluster/cfg_row.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define A32 "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+#define FAR_TOO_LONG A32 A32 A32 A32 A32 A32 A32 A32 "A" /* 257 */
 
 static bool read_text(struct cfg *c, const char *json, struct cfg_error *err)
 {
@@ -210,6 +212,9 @@ static const struct {
     {"engine.cookie=a b", NULL, "engine.cookie: \"a b\" is not allowed: a cookie name has letters"},
     {"engine.cookie=a=b", NULL, "engine.cookie: \"a=b\" is not allowed"},
     {"engine.cookie=a;b", NULL, "engine.cookie: \"a;b\" is not allowed"},
+    {"bus.key=a*b[c]", NULL, NULL},
+    {"bus.key=", NULL, "bus.key: \"\" is not allowed: 1 to 256 bytes"},
+    {"bus.key=" FAR_TOO_LONG, NULL, "bus.key: \"AAAAAAAA"},
     {"auth.cookie=tök", NULL, "auth.cookie: \"tök\" is not allowed"},
     {"auth.cookie=\"t\"", NULL, "auth.cookie: \"\"t\"\" is not allowed"},
     {"auth.secret=hush", NULL, NULL},
