@@ -9,14 +9,16 @@
 #include <assert.h>
 /* Util */
 #include "util/x_alloc.h"
+/* Proto */
+#include "proto/json_scan.h"
 /* Gateway */
 #include "gw_cluster_parts.h"
 
 #define QUESTION_ID 12           /* characters of a requestId */
 #define QUESTIONS_MAX 10000      /* open at a time */
 #define ANSWER_BYTES (64u << 20) /* kept of one question's answers, in all */
-#define PARTS_MAX 1000000
-#define ANSWERED_MAX 4096 /* names of nodes kept */
+#define PARTS_MAX 1000000        /* and as many attachments */
+#define ANSWERED_MAX 4096        /* names of nodes kept */
 
 struct part {
     size_t at, n;
@@ -49,9 +51,11 @@ struct gw_question {
     struct part *parts;
     size_t nparts, cap_parts;
     struct span *binary;
-    size_t nbinary;
+    size_t nbinary, cap_binary;
     struct span *names; /* uids that have answered */
     size_t nnames;
+    struct span *asked; /* ids of other gateways that are to answer */
+    size_t nasked;
 };
 
 struct gw_cluster {
@@ -74,9 +78,13 @@ static void add_part(struct gw_question *q, struct str_view json,
                      const struct str_view *attachments, unsigned n)
 {
     struct part p = {.n = json.n, .first_binary = q->nbinary, .nbinary = n};
-    if (q->nparts >= PARTS_MAX) q->is_lossy = true;
-    if (q->nparts >= PARTS_MAX || !keep(q, json, &p.at)) return;
-    if (n) q->binary = x_realloc(q->binary, (q->nbinary + n) * sizeof(*q->binary));
+    bool fits = q->nparts < PARTS_MAX && q->nbinary + n <= PARTS_MAX;
+    if (!fits) q->is_lossy = true;
+    if (!fits || !keep(q, json, &p.at)) return;
+    if (q->nbinary + n > q->cap_binary) {
+        q->cap_binary = q->nbinary + n + q->cap_binary;
+        q->binary = x_realloc(q->binary, q->cap_binary * sizeof(*q->binary));
+    }
     for (unsigned i = 0; i < n; i++) {
         struct span b = {.n = attachments[i].n};
         if (!keep(q, attachments[i], &b.at)) return;
@@ -89,15 +97,15 @@ static void add_part(struct gw_question *q, struct str_view json,
     q->parts[q->nparts++] = p;
 }
 
-static struct str_view name_at(const struct gw_question *q, size_t i)
+static struct str_view view_of(const struct gw_question *q, struct span s)
 {
-    return sv_make(q->bytes.p + q->names[i].at, q->names[i].n);
+    return sv_make(q->bytes.p + s.at, s.n);
 }
 
 static bool has_answered(const struct gw_question *q, struct str_view uid)
 {
     for (size_t i = 0; i < q->nnames; i++)
-        if (sv_eq(name_at(q, i), uid)) return true;
+        if (sv_eq(view_of(q, q->names[i]), uid)) return true;
     return false;
 }
 
@@ -125,18 +133,18 @@ static void question_free(struct gw_question *q)
     x_free(q->parts);
     x_free(q->binary);
     x_free(q->names);
+    x_free(q->asked);
     buf_fini(&q->bytes);
     x_free(q);
 }
 
-/* Those whose heartbeat is fresh and who have not answered. Returns how many; out has room. */
+/* Gateways that have not answered. Returns how many; out has room. */
 static size_t find_silent(const struct gw_question *q, struct str_view *out, size_t room)
 {
-    size_t n, found = 0;
-    const struct bus_node *nodes = q->gw->bus->ops->nodes(q->gw->bus, &n);
-    for (size_t i = 0; i < n && found < room; i++) {
-        if (sv_eq(nodes[i].id, q->gw->bus->uid) || has_answered(q, nodes[i].id)) continue;
-        out[found++] = nodes[i].id;
+    size_t found = 0;
+    for (size_t i = 0; i < q->nasked && found < room; i++) {
+        struct str_view id = view_of(q, q->asked[i]);
+        if (!has_answered(q, id)) out[found++] = id;
     }
     return found;
 }
@@ -148,9 +156,10 @@ static void tell(struct gw_question *q)
     struct str_view *parts = x_calloc(q->nparts + 1, sizeof(*parts));
     struct str_view *views = x_calloc(q->nbinary + 1, sizeof(*views));
     struct gw_binary *binary = x_calloc(q->nparts + 1, sizeof(*binary));
-    struct str_view *silent = x_calloc(missing + 1, sizeof(*silent));
+    size_t named = missing < q->nasked ? missing : q->nasked; /* missing is what Redis says */
+    struct str_view *silent = x_calloc(named + 1, sizeof(*silent));
     for (size_t i = 0; i < q->nbinary; i++)
-        views[i] = sv_make(q->bytes.p + q->binary[i].at, q->binary[i].n);
+        views[i] = view_of(q, q->binary[i]);
     for (size_t i = 0; i < q->nparts; i++) {
         parts[i] = sv_make(q->bytes.p + q->parts[i].at, q->parts[i].n);
         binary[i] = (struct gw_binary){views + q->parts[i].first_binary, q->parts[i].nbinary};
@@ -162,7 +171,7 @@ static void tell(struct gw_question *q)
                                   : q->is_lossy ? "not all answers came or fitted"
                                                 : "",
                            .silent = silent};
-    a.nsilent = find_silent(q, silent, missing);
+    a.nsilent = find_silent(q, silent, named);
     a.nunnamed = missing - a.nsilent;
     a.is_complete = !*a.why;
     q->cb(q->arg, &a);
@@ -221,7 +230,16 @@ static void on_requested(enum bus_outcome outcome, void *arg)
                                     : "the message bus is not available");
 }
 
-static void on_counted(int64_t nodes, void *arg)
+static void note_asked(struct gw_question *q, const struct bus_node *known, size_t n)
+{
+    q->asked = x_calloc(n + 1, sizeof(*q->asked));
+    for (size_t i = 0; i < n; i++) {
+        struct span s = {.n = known[i].id.n};
+        if (keep(q, known[i].id, &s.at)) q->asked[q->nasked++] = s;
+    }
+}
+
+static void on_counted(int64_t nodes, const struct bus_node *known, size_t nknown, void *arg)
 {
     struct gw_question *q = arg;
     bool asks_itself = q->request->type == BUS_BROADCAST;
@@ -232,6 +250,7 @@ static void on_counted(int64_t nodes, void *arg)
     }
     q->expected = nodes - (asks_itself ? 0 : 1);
     q->is_asked = true;
+    note_asked(q, known, nknown);
     if (q->expected <= 0) {
         end(q, NULL);
         return;
@@ -308,13 +327,24 @@ void gw_question_ack(struct gw_question *q, bool answered, struct str_view json,
     end_if_complete(q);
 }
 
-void gw_cluster_on_response(const struct bus_response *r, void *arg)
+/* An empty list of sockets does not show of what: it is taken for BUS_FETCHED. */
+static bool is_wanted(const struct gw_question *q, const struct bus_response *r)
 {
-    struct gw_question *q = gw_cluster_question(arg, r->id);
     static const enum bus_response_type wanted[] = {[BUS_SOCKETS] = BUS_SOCKET_IDS,
                                                     [BUS_ALL_ROOMS] = BUS_ROOMS,
                                                     [BUS_REMOTE_FETCH] = BUS_FETCHED,
                                                     [BUS_SERVER_SIDE_EMIT] = BUS_SERVER_ACK};
+    struct json_iter it;
+    struct str_view first;
+    if (r->type == wanted[q->request->type]) return true;
+    if (q->request->type != BUS_SOCKETS || r->type != BUS_FETCHED) return false;
+    json_iter_init(&it, r->json);
+    return !json_array_next(&it, &first);
+}
+
+void gw_cluster_on_response(const struct bus_response *r, void *arg)
+{
+    struct gw_question *q = gw_cluster_question(arg, r->id);
     if (!q) return; /* another node's question, or too late */
     if (q->request->type == BUS_BROADCAST) {
         if (r->type == BUS_CLIENT_COUNT) gw_question_count(q, r->uid, r->count);
@@ -322,7 +352,7 @@ void gw_cluster_on_response(const struct bus_response *r, void *arg)
             gw_question_ack(q, true, r->json, r->attachments, r->nattachments);
         return;
     }
-    if (r->type != wanted[q->request->type] || !note_answer(q, r->uid)) return;
+    if (!is_wanted(q, r) || !note_answer(q, r->uid)) return;
     add_part(q, r->json.n ? r->json : SV("null"), NULL, 0);
     end_if_complete(q);
 }
@@ -403,11 +433,13 @@ void gw_cluster_ids(struct gateway *gw, struct str_view nsp, const struct gw_tar
                     uint64_t timeout_ms, gw_answers_cb cb, void *arg)
 {
     struct bus_request r = {.type = BUS_SOCKETS, .nsp = nsp};
+    struct gw_target in = {0};
     struct buf json;
-    which_of(&r, which);
+    if (which) in = (struct gw_target){.rooms = which->rooms, .nrooms = which->nrooms};
+    which_of(&r, &in);
     struct gw_question *q = question_new(gw, &r, timeout_ms, cb, arg);
     buf_init(&json, ANSWER_BYTES);
-    add_own(q, gw_cluster_put_ids(&json, gw, nsp, which), &json);
+    add_own(q, gw_cluster_put_ids(&json, gw, nsp, &in), &json);
 }
 
 void gw_cluster_emit(struct gateway *gw, struct str_view nsp, struct str_view json,

@@ -48,7 +48,8 @@ void gw_cluster_fetch(struct gateway *gw, struct str_view nsp, const struct gw_t
 /* Parts: arrays of room names. */
 void gw_cluster_rooms(struct gateway *gw, struct str_view nsp, uint64_t timeout_ms,
                       gw_answers_cb cb, void *arg);
-/* Parts: arrays of socket ids. Nodes of adapter 8 answer this too, though they no longer ask it. */
+/* Parts: arrays of socket ids. Nodes of adapter 8 answer this too, though they no longer ask it. The
+ * wire has no except here: it does not count. */
 void gw_cluster_ids(struct gateway *gw, struct str_view nsp, const struct gw_target *which,
                     uint64_t timeout_ms, gw_answers_cb cb, void *arg);
 /* An event for the other servers' handlers (serverSideEmit). json: ["event", …]. cb NULL: no answers

@@ -47,8 +47,10 @@ enum bus_outcome {
 
 /* Told once. Never called from within the function that was given it. */
 typedef void (*bus_done_cb)(enum bus_outcome outcome, void *arg);
-/* How many nodes take requests for a namespace, this one included; below 0: could not be asked. */
-typedef void (*bus_count_cb)(int64_t nodes, void *arg);
+struct bus_node;
+/* How many nodes take requests for a namespace, this one included; below 0: could not be asked.
+ * known: those of them that are gateways known by their heartbeats, without this one. */
+typedef void (*bus_count_cb)(int64_t nodes, const struct bus_node *known, size_t nknown, void *arg);
 
 /* What the bus tells its owner. Views are good during the call. None of them may free the bus. */
 struct bus_events {

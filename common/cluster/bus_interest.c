@@ -182,6 +182,12 @@ bool bus_interest_find(struct bus_interest *in, bool is_pattern, struct str_view
     return true;
 }
 
+bool bus_interest_is_pending(struct bus_interest *in, bool is_pattern, struct str_view name)
+{
+    const struct name *n = find(in, is_pattern, name);
+    return n && n->refs && n->state != ON;
+}
+
 size_t bus_interest_count(const struct bus_interest *in)
 {
     return in->count;

@@ -35,6 +35,8 @@ void bus_interest_drop(struct bus_interest *in, bool is_pattern, struct str_view
 /* What is known of a wanted name. False: nobody wants it. nsp lends a view of the kept name. */
 bool bus_interest_find(struct bus_interest *in, bool is_pattern, struct str_view name,
                        enum bus_channel_kind *kind, struct str_view *nsp);
+/* Is it wanted, but not heard yet? */
+bool bus_interest_is_pending(struct bus_interest *in, bool is_pattern, struct str_view name);
 size_t bus_interest_count(const struct bus_interest *in);
 
 /* The next names that one command can carry, at most max: all channels or all patterns, all

@@ -72,7 +72,7 @@ static void perform(struct bus *b, struct item *i)
     }
     if (i->request) b->events->request(i->request, b->arg);
     if (i->done) i->done(BUS_TAKEN, i->arg);
-    if (i->count) i->count(1, i->arg);
+    if (i->count) i->count(1, NULL, 0, i->arg);
     release(i);
 }
 
@@ -138,7 +138,7 @@ static void free_local(struct bus *b)
     struct local *l = (struct local *)b;
     for (size_t i = 0; i < l->n; i++) {
         if (l->items[i].done) l->items[i].done(BUS_REFUSED, l->items[i].arg);
-        if (l->items[i].count) l->items[i].count(-1, l->items[i].arg);
+        if (l->items[i].count) l->items[i].count(-1, NULL, 0, l->items[i].arg);
         release(&l->items[i]);
     }
     x_free(l->items);

@@ -2,8 +2,10 @@
  *
  * An item is one PUBLISH. While the bus hears, it goes straight to the link and only its head stays,
  * for the answer; else it waits with a copy of its bytes. Nothing is published while the bus is
- * deaf: the own clients, and with a restarted Redis most others, would not hear it. An item that was
- * on its way when the link broke is not sent again, since it may have been delivered. */
+ * deaf: the own clients, and with a restarted Redis most others, would not hear it. For the same
+ * reason an item waits while its channel is being subscribed here, for the two links may overtake each
+ * other; and what comes later waits behind it, so that what one client says keeps its order. An item
+ * that was on its way when the link broke is not sent again, since it may have been delivered. */
 
 /* System */
 #include <assert.h>
@@ -30,6 +32,11 @@ struct out_item {
 static bool may_send(const struct bus_redis *b)
 {
     return b->is_hearing && redis_link_is_up(b->out);
+}
+
+static bool may_send_to(const struct bus_redis *b, struct str_view channel)
+{
+    return may_send(b) && !bus_interest_is_pending(b->interest, false, channel);
 }
 
 /* ---- the end of an item */
@@ -119,7 +126,7 @@ void bus_redis_send(struct bus_redis *b, bus_done_cb done, void *arg)
         bus_redis_send_failed(b, BUS_TOO_LARGE, done, arg);
     else if (bytes > (uint64_t)b->cfg->bus_pending_max_bytes)
         bus_redis_send_failed(b, BUS_REFUSED, done, arg);
-    else if (may_send(b) && !b->waiting)
+    else if (!b->waiting && may_send_to(b, buf_view(&b->name)))
         command(b, buf_view(&b->name), buf_view(&b->bytes), item_new(b, 0, done, arg));
     else
         keep(b, done, arg);
@@ -152,9 +159,10 @@ static void tell_owed(struct bus_redis *b)
 
 static void send_waiting(struct bus_redis *b)
 {
-    while (b->waiting && may_send(b)) {
+    while (b->waiting) {
+        struct str_view name = sv_make(b->waiting->bytes, b->waiting->name_len);
+        if (!may_send_to(b, name)) return;
         struct out_item *i = take_first(b);
-        struct str_view name = sv_make(i->bytes, i->name_len);
         command(b, name, sv_make(i->bytes + i->name_len, i->payload_len), i);
     }
 }
@@ -188,18 +196,61 @@ void bus_redis_out_fini(struct bus_redis *b)
 
 /* ---- how many listen */
 
+/* Beside all who take requests, each known gateway is asked for: it alone hears the channel of its own
+ * answers. The heartbeats' list may change meanwhile, so the names are copied. */
 struct count {
     bus_count_cb cb;
     void *arg;
+    size_t n;
+    struct bus_node *known;
+    struct buf names;
 };
+
+static void count_free(struct count *c)
+{
+    buf_fini(&c->names);
+    x_free(c->known);
+    x_free(c);
+}
+
+static struct count *count_new(const struct bus_redis *b, bus_count_cb cb, void *arg)
+{
+    struct count *c = x_malloc(sizeof(*c));
+    size_t bytes = 0;
+    *c = (struct count){.cb = cb, .arg = arg};
+    c->known = x_calloc(b->nnodes + 1, sizeof(*c->known));
+    for (size_t i = 0; i < b->nnodes; i++)
+        bytes += b->nodes[i].id.n;
+    buf_init(&c->names, bytes + 1);
+    char *at = bytes ? buf_room(&c->names, bytes) : NULL;
+    for (size_t i = 0; i < b->nnodes; i++) {
+        struct str_view id = b->nodes[i].id;
+        if (sv_eq(id, b->bus.uid) || !buf_add_sv(&c->names, id)) continue;
+        c->known[c->n++].id = sv_make(at, id.n);
+        at += id.n;
+    }
+    return c;
+}
+
+/* Pairs of a channel and its number of subscribers; false: the answer is something else. */
+static bool read_number(const struct redis_reply *r, size_t pair, int64_t *n)
+{
+    const struct redis_reply *number = redis_reply_at(r, 2 * pair + 1);
+    if (redis_reply_kind(number) != REDIS_LINK_INT) return false;
+    *n = redis_reply_int(number);
+    return true;
+}
 
 static void on_count(const struct redis_reply *r, void *arg)
 {
     struct count *c = arg;
-    bool good =
-        r && redis_reply_count(r) == 2 && redis_reply_kind(redis_reply_at(r, 1)) == REDIS_LINK_INT;
-    c->cb(good ? redis_reply_int(redis_reply_at(r, 1)) : -1, c->arg);
-    x_free(c);
+    int64_t all = -1, own;
+    size_t n = 0;
+    bool good = r && redis_reply_count(r) == 2 * (c->n + 1) && read_number(r, 0, &all);
+    for (size_t i = 0; good && i < c->n; i++)
+        if (read_number(r, i + 1, &own) && own > 0) c->known[n++] = c->known[i];
+    c->cb(good ? all : -1, c->known, n, c->arg);
+    count_free(c);
 }
 
 static void on_not_counted(enum bus_outcome outcome, void *arg)
@@ -208,16 +259,36 @@ static void on_not_counted(enum bus_outcome outcome, void *arg)
     on_count(NULL, arg);
 }
 
+/* The command's words behind the first two, one behind the other in names. */
+static bool name_channels(const struct bus_redis *b, struct str_view nsp, const struct count *c,
+                          struct str_view *argv, struct buf *names)
+{
+    bool fits = bus_name_request(names, b->key, nsp);
+    argv[0].n = names->n;
+    for (size_t i = 0; fits && i < c->n; i++) {
+        size_t before = names->n;
+        fits = bus_name_response(names, b->key, nsp, c->known[i].id);
+        argv[i + 1].n = names->n - before;
+    }
+    size_t at = 0;
+    for (size_t i = 0; i <= c->n; at += argv[i++].n)
+        argv[i].p = names->p + at;
+    return fits;
+}
+
 void bus_redis_count(struct bus *bus, struct str_view nsp, bus_count_cb cb, void *arg)
 {
     struct bus_redis *b = (struct bus_redis *)bus;
-    struct count *c = x_malloc(sizeof(*c));
-    *c = (struct count){cb, arg};
-    buf_clear(&b->name);
-    if (!may_send(b) || !bus_name_request(&b->name, b->key, nsp)) {
+    struct count *c = count_new(b, cb, arg);
+    struct str_view *argv = x_calloc(c->n + 3, sizeof(*argv));
+    struct buf names;
+    buf_init(&names, (c->n + 1) * BUS_NAME_MAX);
+    argv[0] = SV("PUBSUB");
+    argv[1] = SV("NUMSUB");
+    if (may_send(b) && name_channels(b, nsp, c, argv + 2, &names))
+        redis_link_command(b->out, on_count, c, c->n + 3, argv);
+    else
         bus_redis_send_failed(b, BUS_REFUSED, on_not_counted, c);
-        return;
-    }
-    const struct str_view argv[] = {SV("PUBSUB"), SV("NUMSUB"), buf_view(&b->name)};
-    redis_link_command(b->out, on_count, c, 3, argv);
+    buf_fini(&names);
+    x_free(argv);
 }

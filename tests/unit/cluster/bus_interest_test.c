@@ -95,6 +95,11 @@ static void confirm(const char *name, bool on)
     bus_interest_confirmed(t.in, name[0] == '*', sv_of(name), on);
 }
 
+static bool is_pending(const char *name)
+{
+    return bus_interest_is_pending(t.in, false, sv_of(name));
+}
+
 static void wait(uint64_t now, char *who)
 {
     bus_interest_wait(t.in, now, on_done, who);
@@ -155,9 +160,13 @@ static void a_wish_taken_back_before_it_was_sent_is_not_sent(void **state)
 static void a_name_waits_for_the_end_of_its_end(void **state)
 {
     (void)state;
+    assert_false(is_pending("a"));
     add("a");
+    assert_true(is_pending("a"));
     next_all();
+    assert_true(is_pending("a"));
     confirm("a", true);
+    assert_false(is_pending("a"));
     drop("a");
     next_all();
     add("a");
@@ -167,8 +176,12 @@ static void a_name_waits_for_the_end_of_its_end(void **state)
     confirm("a", false);
     next_all();
     assert_log("+a");
+    assert_true(is_pending("a"));
     confirm("a", true);
     assert_true(bus_interest_is_synced(t.in));
+    assert_false(is_pending("a"));
+    drop("a");
+    assert_false(is_pending("a"));
 }
 
 static void an_end_waits_for_the_confirmation(void **state)

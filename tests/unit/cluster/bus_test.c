@@ -121,8 +121,10 @@ static void on_request(const struct bus_request *r, void *arg)
     if (r->ntargets) note("target-", r->targets[r->ntargets - 1]);
 }
 
-static void on_count(int64_t nodes, void *arg)
+static void on_count(int64_t nodes, const struct bus_node *known, size_t nknown, void *arg)
 {
+    (void)known;
+    assert_int_equal(nknown, 0);
     note(nodes == 1 ? "one-" : "none-", sv_of(arg));
 }
 
