@@ -16,7 +16,7 @@ struct admission {
     struct gw_nsp *nsp;           /* held */
     struct gw_identity *identity; /* held; may be NULL */
     char id[ID_LEN];
-    bool by_event, wants_ack;
+    bool by_event, wants_ack, is_renewal;
     uint64_t ack_id;
     size_t auth_len;
     char auth[];
@@ -46,16 +46,20 @@ static void free_admission(struct admission *a)
 
 /* ---- the end of waiting */
 
+static void say_authenticated(struct gw_socket *s, const struct admission *a)
+{
+    struct gw_event e = {.wants_ack = a->wants_ack, .ack_id = a->ack_id};
+    gw_acks_send_ok(s, &e);
+    gw_socket_emit(s, SV("[\"authenticated\"]"), NULL, 0);
+}
+
 static void admit(struct gw_socket *s, const struct admission *a)
 {
     const struct gw_handler *handler = a->gw->handler;
-    if (a->by_event) {
-        struct gw_event e = {.wants_ack = a->wants_ack, .ack_id = a->ack_id};
-        gw_acks_send_ok(s, &e);
-        gw_socket_emit(s, SV("[\"authenticated\"]"), NULL, 0);
-    } else {
+    if (a->by_event)
+        say_authenticated(s, a);
+    else
         gw_socket_say_connected(s);
-    }
     gw_socket_admit(s, a->identity);
     gw_login_arm(s);
     if (handler && handler->connect)
@@ -67,23 +71,22 @@ static void on_heard(enum bus_outcome outcome, void *arg)
     struct admission *a = arg;
     struct gw_socket *s = NULL;
     HASH_FIND(hh, a->nsp->by_id, a->id, ID_LEN, s);
-    if (s && outcome == BUS_TAKEN)
+    if (s && outcome == BUS_TAKEN && a->is_renewal)
+        say_authenticated(s, a);
+    else if (s && outcome == BUS_TAKEN)
         admit(s, a);
     else if (s) /* a refusal would be final for the client; so it tries again, perhaps elsewhere */
         gw_conn_doom(s->conn, REASON_BUS_UNAVAILABLE);
     free_admission(a);
 }
 
-static void begin(struct gw_socket *s, struct gw_identity *identity, struct admission *a)
+static void wait_for_bus(struct gw_socket *s, struct admission *a)
 {
     struct bus *bus = s->conn->gw->bus;
     a->gw = s->conn->gw;
     a->nsp = s->nsp;
     gw_nsp_hold(a->nsp);
-    if (identity) a->identity = gw_identity_hold(identity);
     memcpy(a->id, s->id, ID_LEN);
-    s->is_admitting = true;
-    wheel_drop(loop_wheel(a->gw->loop), &s->timer);
     gw_socket_each_identity_room(a->identity, wish, a);
     if (bus->ops->is_synced(bus)) {
         on_heard(BUS_TAKEN, a);
@@ -91,6 +94,14 @@ static void begin(struct gw_socket *s, struct gw_identity *identity, struct admi
     }
     a->gw->bus_waits = true;
     bus->ops->sync(bus, on_heard, a);
+}
+
+static void begin(struct gw_socket *s, struct gw_identity *identity, struct admission *a)
+{
+    if (identity) a->identity = gw_identity_hold(identity);
+    s->is_admitting = true;
+    wheel_drop(loop_wheel(s->conn->gw->loop), &s->timer);
+    wait_for_bus(s, a);
 }
 
 void gw_admit_connect(struct gw_socket *s, struct gw_identity *identity, struct str_view auth)
@@ -101,8 +112,7 @@ void gw_admit_connect(struct gw_socket *s, struct gw_identity *identity, struct 
     begin(s, identity, a);
 }
 
-void gw_admit_authenticate(struct gw_socket *s, struct gw_identity *identity,
-                           const struct gw_event *e)
+static struct admission *asked_by(const struct gw_event *e)
 {
     struct str_view auth = SV("{}");
     struct admission *a = x_calloc(1, sizeof(*a) + auth.n);
@@ -111,5 +121,20 @@ void gw_admit_authenticate(struct gw_socket *s, struct gw_identity *identity,
     a->ack_id = e->ack_id;
     a->auth_len = auth.n;
     memcpy(a->auth, auth.p, auth.n);
-    begin(s, identity, a);
+    return a;
+}
+
+void gw_admit_authenticate(struct gw_socket *s, struct gw_identity *identity,
+                           const struct gw_event *e)
+{
+    begin(s, identity, asked_by(e));
+}
+
+void gw_admit_renew(struct gw_socket *s, struct gw_identity *identity, const struct gw_event *e)
+{
+    struct admission *a = asked_by(e);
+    a->is_renewal = true;
+    gw_socket_renew(s, identity);
+    gw_login_arm(s);
+    wait_for_bus(s, a);
 }

@@ -16,5 +16,8 @@ void gw_admit_connect(struct gw_socket *s, struct gw_identity *identity, struct 
 /* A PENDING socket that was connected before (event way): e is its `authenticate`. */
 void gw_admit_authenticate(struct gw_socket *s, struct gw_identity *identity,
                            const struct gw_event *e);
+/* A fresh token of a socket that is in: its rooms change now, the answer comes when the bus hears
+ * for them. */
+void gw_admit_renew(struct gw_socket *s, struct gw_identity *identity, const struct gw_event *e);
 
 #endif

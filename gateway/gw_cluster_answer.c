@@ -115,6 +115,45 @@ bool gw_cluster_put_rooms(struct buf *out, struct gateway *gw, struct str_view n
     return fits && buf_add_char(out, ']');
 }
 
+/* ---- where an answer goes that is given later */
+
+/* One allocation; the texts stand one behind the other. */
+struct return_to {
+    size_t nsp_len, id_len, uid_len;
+    char text[];
+};
+
+/* The text of nothing may be NULL. */
+static void put_text(char *to, struct str_view v)
+{
+    if (v.n) memcpy(to, v.p, v.n);
+}
+
+static struct return_to *return_new(const struct bus_request *r)
+{
+    struct return_to *t = x_malloc(sizeof(*t) + r->nsp.n + r->id.n + r->uid.n);
+    *t = (struct return_to){r->nsp.n, r->id.n, r->uid.n};
+    put_text(t->text, r->nsp);
+    put_text(t->text + r->nsp.n, r->id);
+    put_text(t->text + r->nsp.n + r->id.n, r->uid);
+    return t;
+}
+
+static struct str_view return_id(const struct return_to *t)
+{
+    return sv_make(t->text + t->nsp_len, t->id_len);
+}
+
+static void return_answer(struct gateway *gw, const struct return_to *t, struct bus_response r)
+{
+    r.nsp = sv_make(t->text, t->nsp_len);
+    r.id = return_id(t);
+    r.to = sv_make(t->text + t->nsp_len + t->id_len, t->uid_len);
+    r.uid = gw->bus->uid;
+    gw->bus->ops->respond(gw->bus, &r);
+    gw->bus_waits = true;
+}
+
 /* ---- sockets that are told to do something */
 
 static void carry_out(struct gw_socket *s, const struct bus_request *r)
@@ -142,18 +181,48 @@ static struct bus_response response_to(struct gateway *gw, const struct bus_requ
         .type = type, .nsp = r->nsp, .id = r->id, .to = r->uid, .uid = gw->bus->uid};
 }
 
+static void say_done(struct gateway *gw, struct return_to *to)
+{
+    return_answer(gw, to, (struct bus_response){.type = BUS_DONE});
+    x_free(to);
+}
+
+struct join_done {
+    struct gateway *gw;
+    struct return_to *to;
+};
+
+static void on_joined(enum bus_outcome outcome, void *arg)
+{
+    struct join_done *d = arg;
+    if (outcome == BUS_TAKEN)
+        say_done(d->gw, d->to);
+    else
+        x_free(d->to);
+    x_free(d);
+}
+
+/* The old form: one socket, and its node says that it is done; of a join when the room is heard. */
+static void on_old_command(struct gateway *gw, const struct bus_request *r)
+{
+    struct bus *bus = gw->bus;
+    struct gw_socket *s = gw_socket_find(gw, r->nsp, r->sid);
+    if (!s) return;
+    carry_out(s, r);
+    if (!r->id.n) return;
+    if (bus->ops->is_synced(bus)) {
+        say_done(gw, return_new(r));
+        return;
+    }
+    struct join_done *d = x_malloc(sizeof(*d));
+    *d = (struct join_done){gw, return_new(r)};
+    bus->ops->sync(bus, on_joined, d);
+}
+
 static void on_command(struct gateway *gw, const struct bus_request *r)
 {
     struct gw_target which = which_of(r);
     struct gw_socket **list;
-    if (r->sid.n) { /* old form: one socket, and its node says that it is done */
-        struct gw_socket *s = gw_socket_find(gw, r->nsp, r->sid);
-        if (!s) return;
-        carry_out(s, r);
-        struct bus_response done = response_to(gw, r, BUS_DONE);
-        if (r->id.n) gw->bus->ops->respond(gw->bus, &done);
-        return;
-    }
     size_t n = gw_fanout_select(gw, r->nsp, &which, &list);
     for (size_t i = 0; i < n; i++)
         carry_out(list[i], r);
@@ -189,39 +258,6 @@ static void on_question(struct gateway *gw, const struct bus_request *r)
         gw->bus->stats.too_large++;
     }
     buf_fini(&json);
-}
-
-/* ---- where an answer goes that is given later */
-
-/* One allocation; the texts stand one behind the other. */
-struct return_to {
-    size_t nsp_len, id_len, uid_len;
-    char text[];
-};
-
-static struct return_to *return_new(const struct bus_request *r)
-{
-    struct return_to *t = x_malloc(sizeof(*t) + r->nsp.n + r->id.n + r->uid.n);
-    *t = (struct return_to){r->nsp.n, r->id.n, r->uid.n};
-    memcpy(t->text, r->nsp.p, r->nsp.n);
-    memcpy(t->text + r->nsp.n, r->id.p, r->id.n);
-    memcpy(t->text + r->nsp.n + r->id.n, r->uid.p, r->uid.n);
-    return t;
-}
-
-static struct str_view return_id(const struct return_to *t)
-{
-    return sv_make(t->text + t->nsp_len, t->id_len);
-}
-
-static void return_answer(struct gateway *gw, const struct return_to *t, struct bus_response r)
-{
-    r.nsp = sv_make(t->text, t->nsp_len);
-    r.id = return_id(t);
-    r.to = sv_make(t->text + t->nsp_len + t->id_len, t->uid_len);
-    r.uid = gw->bus->uid;
-    gw->bus->ops->respond(gw->bus, &r);
-    gw->bus_waits = true;
 }
 
 /* ---- events between servers */
@@ -354,7 +390,12 @@ void gw_cluster_on_request(const struct bus_request *r, void *arg)
     case BUS_REMOTE_FETCH: on_question(gw, r); break;
     case BUS_REMOTE_JOIN:
     case BUS_REMOTE_LEAVE:
-    case BUS_REMOTE_DISCONNECT: on_command(gw, r); break;
+    case BUS_REMOTE_DISCONNECT:
+        if (r->sid.n)
+            on_old_command(gw, r);
+        else
+            on_command(gw, r);
+        break;
     case BUS_SERVER_SIDE_EMIT: on_server_event(gw, r); break;
     case BUS_BROADCAST: on_broadcast(gw, r); break;
     }

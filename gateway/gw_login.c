@@ -266,10 +266,7 @@ static void accept_token(struct gw_socket *s, const struct gw_event *e, struct g
         s->auth_from = GW_AUTH_FROM_EVENT;
         gw_admit_authenticate(s, id, e);
     } else {
-        gw_socket_renew(s, id);
-        gw_login_arm(s);
-        gw_acks_send_ok(s, e);
-        gw_socket_emit(s, SV("[\"authenticated\"]"), NULL, 0);
+        gw_admit_renew(s, id, e);
     }
 }
 

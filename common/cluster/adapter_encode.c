@@ -187,7 +187,7 @@ static void json_request(struct writer *w, const struct bus_request *r)
     if (r->sid.n) {
         for_one_socket(w, r);
     } else {
-        uid_and_id(w, r->type == BUS_SOCKETS ? SV("") : r->uid, r->id);
+        uid_and_id(w, r->uid, r->id);
         type(w, r);
     }
     switch (r->type) {
