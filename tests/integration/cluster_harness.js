@@ -218,7 +218,8 @@ class ProxyWay {
     from.on('close', () => pair.forget());
   }
   put(item) {
-    this.queue.push({ item, at: Date.now() + this.pair.proxy.delay });
+    const { proxy, role } = this.pair;
+    this.queue.push({ item, at: Date.now() + proxy.delay + (role === 'subscribe' ? proxy.subscribeDelay : 0) });
     if (this.queue.length === 1) this.pump();
   }
   pump() {
@@ -274,6 +275,7 @@ class Proxy {
     this.pairs = new Set();
     this.holes = new Set();
     this.delay = 0;
+    this.subscribeDelay = 0;
     this.server = net.createServer({ allowHalfOpen: true }, (down) => {
       this.pairs.add(new ProxyPair(this, down));
     });
@@ -307,7 +309,8 @@ class Proxy {
   }
 }
 
-/* A proxy before that Redis, with its url. proxy.delay = ms slows both ways. */
+/* A proxy before that Redis, with its url. proxy.delay = ms slows both ways, proxy.subscribeDelay those
+ * connections that subscribe, in addition. */
 async function startProxy(t, redis) {
   const proxy = new Proxy(t, redis);
   proxy.server.listen(await lastingPort(), '127.0.0.1');
