@@ -3,8 +3,8 @@
 const { test } = require('node:test');
 const assert = require('node:assert');
 const path = require('node:path');
-const { ask, atEnd, connected, Program, until } = require('./harness');
-const { startRedis } = require('./cluster_harness');
+const { ask, atEnd, client, connected, heard, Program, until } = require('./harness');
+const { metrics, startRedis } = require('./cluster_harness');
 const { act, fixtures, freeze, values } = require('./interop_harness');
 
 const SETTINGS = { 'bus.heartbeat_interval': 100, 'bus.heartbeat_timeout': 30000 };
@@ -100,4 +100,29 @@ test('only those are named who were asked', async (t) => {
   const third = await act(a, 'fetch', SHORT);
   assert.deepEqual([third.silent, third.unnamed], [[], 1]);
   assert.ok(b.connected && sockets[0].connected);
+});
+
+test('a gateway that ends while it is owed answers of all kinds ends in good order', async (t) => {
+  const { redis, gws, sockets } = await three(t);
+  const [a, , c] = sockets;
+  for (const s of sockets) s.on('q', () => {});
+  freeze(t, gws[1]);
+  /* Owed by other nodes and by clients. */
+  const owed = ['fetch', 'rooms', 'ids', 'server-ask', 'broadcast'];
+  for (const op of owed) a.emit('ask', op, { timeout: 60000 }, ['q'], () => {});
+  await until(async () => (await metrics(gws[0])).sum('peal_bus_pending') === 0, 'all is on the bus');
+  await act(c, 'broadcast', { timeout: 100, rooms: [a.id] }, ['q']);
+  /* Owed by Redis, which stands still: counts, publishes, subscriptions, a socket that is let in. */
+  await redis.pause();
+  atEnd(t, () => redis.resume());
+  for (const op of [...owed, 'join', 'emit']) a.emit('ask', op, { targets: ['x'] }, ['q'], () => {});
+  a.emit('join', 'fresh', () => {});
+  a.emit('say', 'fresh', 1, () => {});
+  const late = client(t, gws[0], { nsp: '/chat-new' });
+  late.on('connect_error', () => {});
+  await heard(late.io, 'open');
+  await ask(a, 'ask', 'node');
+  await gws[0].stop();
+  redis.resume();
+  await until(async () => (await act(c, 'fetch', SHORT)).parts.length === 1, 'the others go on');
 });
