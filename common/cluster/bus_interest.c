@@ -6,7 +6,9 @@
  * - Waves make waiting fair. A name that is wanted and not yet heard belongs to the wave that was
  *   current when the wish came; a waiter belongs to the current wave and waits for it and those before.
  *   A wave ends its growth when the first turn that has waiters in it is over (settle), so a storm
- *   of joins cannot keep anybody waiting. A lost connection puts everything into the oldest wave. */
+ *   of joins cannot keep anybody waiting. A lost connection puts everything into the oldest wave.
+ * - While the connection is away each turn may bring a wave. So those that mean nothing any more go
+ *   at once, also from behind one that cannot end, and no turn looks at all that wait. */
 
 /* System */
 #include <assert.h>
@@ -45,14 +47,17 @@ struct name {
 struct bus_interest {
     struct name *tables[2]; /* uthash: channels, patterns */
     struct name *todo, *todo_last;
-    struct wave *oldest, *current; /* list; NULL when there is none */
-    struct wave *restoring;        /* what a lost connection had */
+    struct wave *oldest, **end; /* list, in the order of their first waiters; where the next goes */
+    struct wave *current;       /* the last one, if it still grows; or NULL */
+    struct wave *restoring;     /* what a lost connection had */
     size_t count;
 };
 
 struct bus_interest *bus_interest_new(void)
 {
-    return x_calloc(1, sizeof(struct bus_interest));
+    struct bus_interest *in = x_calloc(1, sizeof(*in));
+    in->end = &in->oldest;
+    return in;
 }
 
 static struct name *find(struct bus_interest *in, bool is_pattern, struct str_view name)
@@ -89,11 +94,19 @@ static struct wave *current_wave(struct bus_interest *in)
     if (in->current) return in->current;
     struct wave *w = x_calloc(1, sizeof(*w));
     w->last = &w->first;
-    struct wave **end = &in->oldest;
-    while (*end)
-        end = &(*end)->next;
-    *end = in->current = w;
+    *in->end = in->current = w;
+    in->end = &w->next;
     return w;
+}
+
+/* Takes the wave out of the list; at is what points to it. */
+static void wave_unlink(struct bus_interest *in, struct wave **at)
+{
+    struct wave *w = *at;
+    *at = w->next;
+    if (!w->next) in->end = at;
+    if (in->current == w) in->current = NULL;
+    if (in->restoring == w) in->restoring = NULL;
 }
 
 static void wave_leave(struct name *n)
@@ -269,28 +282,45 @@ void bus_interest_wait(struct bus_interest *in, uint64_t now, bus_done_cb done, 
     w->last = &one->next;
 }
 
+static void tell_heard(struct bus_interest *in)
+{
+    while (in->oldest && !in->oldest->missing) {
+        struct wave *w = in->oldest;
+        wave_unlink(in, &in->oldest);
+        tell_all(w, BUS_TAKEN);
+        x_free(w);
+    }
+}
+
+/* Those behind the first who may go on waiting began later. */
+static void tell_too_late(struct bus_interest *in, uint64_t now, uint64_t max_age)
+{
+    struct wave **at = &in->oldest, *w;
+    while ((w = *at) && !(w->first && now - w->since < max_age)) {
+        tell_all(w, BUS_REFUSED);
+        if (w->missing) {
+            at = &w->next;
+        } else { /* who was told has dropped what was missing */
+            wave_unlink(in, at);
+            x_free(w);
+        }
+    }
+}
+
 void bus_interest_settle(struct bus_interest *in, uint64_t now, uint64_t max_age)
 {
     /* What callers wish from now on does not concern those who wait already. */
     if (in->current && in->current->first) in->current = NULL;
-    while (in->oldest && !in->oldest->missing) {
-        struct wave *w = in->oldest;
-        in->oldest = w->next;
-        if (in->current == w) in->current = NULL;
-        if (in->restoring == w) in->restoring = NULL;
-        tell_all(w, BUS_TAKEN);
-        x_free(w);
-    }
-    for (struct wave *w = in->oldest; w; w = w->next)
-        if (w->first && now - w->since >= max_age) tell_all(w, BUS_REFUSED);
+    tell_heard(in);
+    tell_too_late(in, now, max_age);
 }
 
 uint64_t bus_interest_deadline(const struct bus_interest *in, uint64_t max_age)
 {
-    uint64_t at = UINT64_MAX;
-    for (const struct wave *w = in->oldest; w; w = w->next)
-        if (w->first && w->since + max_age < at) at = w->since + max_age;
-    return at;
+    const struct wave *w = in->oldest;
+    while (w && !w->first)
+        w = w->next;
+    return w ? w->since + max_age : UINT64_MAX;
 }
 
 void bus_interest_free(struct bus_interest *in)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 /* Third party */
 #include <cmocka.h>
 /* Util */
@@ -339,6 +340,38 @@ static void on_free(enum bus_outcome outcome, void *arg)
     drop("a"); /* takes its wish back, as who is told may do */
 }
 
+static void drop_and_count(enum bus_outcome outcome, void *arg)
+{
+    unsigned *refused = arg;
+    assert_int_equal(outcome, BUS_REFUSED);
+    drop("user");
+    ++*refused;
+}
+
+/* A wave for each of them that stayed would make the last turn some thousand times as long as the
+ * first. */
+static void who_gave_up_while_it_was_away_costs_nothing_later(void **state)
+{
+    enum { TURNS = 50000, TURN_MS = 10, AGE_MS = 1000 };
+    unsigned refused = 0;
+    (void)state;
+    add("a");
+    bus_interest_lost(t.in);
+    clock_t start = clock();
+    for (uint64_t i = 0; i < TURNS; i++) {
+        add("user");
+        bus_interest_wait(t.in, i * TURN_MS, drop_and_count, &refused);
+        bus_interest_settle(t.in, i * TURN_MS, AGE_MS);
+        uint64_t first = i < AGE_MS / TURN_MS ? 0 : i - AGE_MS / TURN_MS + 1;
+        assert_int_equal(bus_interest_deadline(t.in, AGE_MS), first * TURN_MS + AGE_MS);
+    }
+    assert_int_equal(refused, TURNS - AGE_MS / TURN_MS);
+    assert_true(clock() - start < CLOCKS_PER_SEC);
+    bus_interest_settle(t.in, (TURNS + AGE_MS) * TURN_MS, AGE_MS);
+    assert_int_equal(refused, TURNS);
+    assert_int_equal(bus_interest_count(t.in), 1);
+}
+
 static void free_tells_who_waits(void **state)
 {
     (void)state;
@@ -426,6 +459,7 @@ int main(void)
         TEST(a_lost_connection_asks_for_all_again),
         TEST(nothing_wanted_is_restored_at_once),
         TEST(names_are_found_with_what_they_are_for),
+        TEST(who_gave_up_while_it_was_away_costs_nothing_later),
         TEST(free_tells_who_waits),
         TEST(random_walks_end_with_what_is_wanted),
     };
