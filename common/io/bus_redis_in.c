@@ -7,13 +7,12 @@
 #include "io/bus_redis_parts.h"
 
 #define NAMES_A_COMMAND 256
-#define BAD_LOG_MS 10000
 
 static void bad(struct bus_redis *b, struct str_view channel, const char *why)
 {
     uint64_t now = loop_now(b->loop);
     b->bus.stats.bad++;
-    if (b->bad_logged_at && now - b->bad_logged_at < BAD_LOG_MS) return;
+    if (b->bad_logged_at && now - b->bad_logged_at < BUS_REDIS_LOG_MS) return;
     b->bad_logged_at = now;
     struct log_line l;
     log_begin(&l, LOG_WARN, "a message on the bus is not readable");

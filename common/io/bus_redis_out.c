@@ -61,13 +61,21 @@ static void settle(struct out_item *i, enum bus_outcome outcome)
     x_free(i);
 }
 
+static void log_refusal(struct bus_redis *b, struct str_view why)
+{
+    uint64_t now = loop_now(b->loop);
+    if (b->refusal_logged_at && now - b->refusal_logged_at < BUS_REDIS_LOG_MS) return;
+    b->refusal_logged_at = now;
+    log_warn("Redis refuses what is published: %.*s", SV_ARG(why));
+}
+
 static void on_published(const struct redis_reply *r, void *arg)
 {
     struct out_item *i = arg;
     if (!r) {
         settle(i, BUS_UNCERTAIN);
     } else if (redis_reply_kind(r) == REDIS_LINK_ERROR) {
-        log_warn("Redis refuses a message: %.*s", SV_ARG(redis_reply_text(r)));
+        log_refusal(i->bus, redis_reply_text(r));
         settle(i, BUS_REFUSED);
     } else {
         settle(i, BUS_TAKEN);

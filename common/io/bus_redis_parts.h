@@ -22,6 +22,7 @@ struct bus_redis {
     /* --- bus_redis_out.c */
     struct out_item *waiting, **waiting_last; /* kept until Redis hears again */
     struct out_item *owed;                    /* settled, to be told in flush */
+    uint64_t refusal_logged_at;
 
     /* --- bus_redis_in.c */
     struct bus_interest *interest;
@@ -45,6 +46,9 @@ struct bus_redis {
     size_t nnodes;
     char *node_names; /* what nodes' views point to */
 };
+
+/* What anybody can cause any number of times is logged at most that often. */
+#define BUS_REDIS_LOG_MS 10000
 
 /* Links are named by these in logs. */
 #define BUS_REDIS_OUT "bus-out"
