@@ -13,22 +13,11 @@
 #include "proto/json_scan.h"
 /* Gateway */
 #include "gw_cluster_parts.h"
+#include "gw_collect.h"
 
 #define QUESTION_ID 12           /* characters of a requestId */
 #define QUESTIONS_MAX 10000      /* open at a time */
-#define ANSWER_BYTES (64u << 20) /* kept of one question's answers, in all */
-#define PARTS_MAX 1000000        /* and as many attachments */
-#define ANSWERED_MAX 4096        /* names of nodes kept */
-
-struct part {
-    size_t at, n;
-    size_t first_binary; /* among the question's attachments */
-    unsigned nbinary;
-};
-
-struct span {
-    size_t at, n;
-};
+#define ANSWER_BYTES (64u << 20) /* of this node's own part */
 
 struct gw_question {
     UT_hash_handle hh; /* the cluster's, by id */
@@ -43,19 +32,11 @@ struct gw_question {
     bool is_asked; /* the request is on the bus */
     bool is_busy;  /* the bus still owes a callback: not freed before */
     bool is_over;  /* cb has been called */
-    bool is_lossy; /* something did not fit or was not answered */
+    bool is_lossy; /* something was not answered */
     const char *why;
     int64_t expected, answered; /* nodes */
     uint64_t clients, acks;     /* asked for acks, and settled */
-    struct buf bytes;           /* of parts, attachments and names */
-    struct part *parts;
-    size_t nparts, cap_parts;
-    struct span *binary;
-    size_t nbinary, cap_binary;
-    struct span *names; /* uids that have answered */
-    size_t nnames;
-    struct span *asked; /* ids of other gateways that are to answer */
-    size_t nasked;
+    struct gw_collect got;
 };
 
 struct gw_cluster {
@@ -64,121 +45,24 @@ struct gw_cluster {
     unsigned n;
 };
 
-/* ---- collecting */
-
-static bool keep(struct gw_question *q, struct str_view v, size_t *at)
-{
-    *at = q->bytes.n;
-    if (buf_add_sv(&q->bytes, v)) return true;
-    q->is_lossy = true;
-    return false;
-}
-
-static void add_part(struct gw_question *q, struct str_view json,
-                     const struct str_view *attachments, unsigned n)
-{
-    struct part p = {.n = json.n, .first_binary = q->nbinary, .nbinary = n};
-    bool fits = q->nparts < PARTS_MAX && q->nbinary + n <= PARTS_MAX;
-    if (!fits) q->is_lossy = true;
-    if (!fits || !keep(q, json, &p.at)) return;
-    if (q->nbinary + n > q->cap_binary) {
-        q->cap_binary = q->nbinary + n + q->cap_binary;
-        q->binary = x_realloc(q->binary, q->cap_binary * sizeof(*q->binary));
-    }
-    for (unsigned i = 0; i < n; i++) {
-        struct span b = {.n = attachments[i].n};
-        if (!keep(q, attachments[i], &b.at)) return;
-        q->binary[q->nbinary++] = b;
-    }
-    if (q->nparts == q->cap_parts) {
-        q->cap_parts = q->cap_parts ? q->cap_parts * 2 : 8;
-        q->parts = x_realloc(q->parts, q->cap_parts * sizeof(*q->parts));
-    }
-    q->parts[q->nparts++] = p;
-}
-
-static struct str_view view_of(const struct gw_question *q, struct span s)
-{
-    return sv_make(q->bytes.p + s.at, s.n);
-}
-
-static bool has_answered(const struct gw_question *q, struct str_view uid)
-{
-    for (size_t i = 0; i < q->nnames; i++)
-        if (sv_eq(view_of(q, q->names[i]), uid)) return true;
-    return false;
-}
-
-/* False: this node has answered already. Those without a name are counted, no more. */
-static bool note_answer(struct gw_question *q, struct str_view uid)
-{
-    if (uid.n) {
-        struct span s = {.n = uid.n};
-        if (has_answered(q, uid)) return false;
-        if (q->nnames < ANSWERED_MAX && keep(q, uid, &s.at)) {
-            q->names = x_realloc(q->names, (q->nnames + 1) * sizeof(*q->names));
-            q->names[q->nnames++] = s;
-        }
-    }
-    q->answered++;
-    return true;
-}
-
 /* ---- the end */
 
 static void question_free(struct gw_question *q)
 {
     if (q->nsp) gw_nsp_rele(q->nsp);
     x_free(q->request);
-    x_free(q->parts);
-    x_free(q->binary);
-    x_free(q->names);
-    x_free(q->asked);
-    buf_fini(&q->bytes);
+    gw_collect_fini(&q->got);
     x_free(q);
-}
-
-/* Gateways that have not answered. Returns how many; out has room. */
-static size_t find_silent(const struct gw_question *q, struct str_view *out, size_t room)
-{
-    size_t found = 0;
-    for (size_t i = 0; i < q->nasked && found < room; i++) {
-        struct str_view id = view_of(q, q->asked[i]);
-        if (!has_answered(q, id)) out[found++] = id;
-    }
-    return found;
 }
 
 static void tell(struct gw_question *q)
 {
-    size_t missing =
-        q->is_asked && q->expected > q->answered ? (size_t)(q->expected - q->answered) : 0;
-    struct str_view *parts = x_calloc(q->nparts + 1, sizeof(*parts));
-    struct str_view *views = x_calloc(q->nbinary + 1, sizeof(*views));
-    struct gw_binary *binary = x_calloc(q->nparts + 1, sizeof(*binary));
-    size_t named = missing < q->nasked ? missing : q->nasked; /* missing is what Redis says */
-    struct str_view *silent = x_calloc(named + 1, sizeof(*silent));
-    for (size_t i = 0; i < q->nbinary; i++)
-        views[i] = view_of(q, q->binary[i]);
-    for (size_t i = 0; i < q->nparts; i++) {
-        parts[i] = sv_make(q->bytes.p + q->parts[i].at, q->parts[i].n);
-        binary[i] = (struct gw_binary){views + q->parts[i].first_binary, q->parts[i].nbinary};
-    }
-    struct gw_answers a = {.parts = parts,
-                           .nparts = q->nparts,
-                           .binary = q->request->type == BUS_BROADCAST ? binary : NULL,
-                           .why = q->why        ? q->why
-                                  : q->is_lossy ? "not all answers came or fitted"
-                                                : "",
-                           .silent = silent};
-    a.nsilent = find_silent(q, silent, named);
-    a.nunnamed = missing - a.nsilent;
+    bool waits = q->is_asked && q->expected > q->answered;
+    bool is_lossy = q->is_lossy || q->got.is_lossy;
+    struct gw_answers a = gw_collect_tell(&q->got, waits ? (size_t)(q->expected - q->answered) : 0);
+    a.why = q->why ? q->why : is_lossy ? "not all answers came or fitted" : "";
     a.is_complete = !*a.why;
     q->cb(q->arg, &a);
-    x_free(parts);
-    x_free(views);
-    x_free(binary);
-    x_free(silent);
 }
 
 static void end(struct gw_question *q, const char *why)
@@ -230,15 +114,6 @@ static void on_requested(enum bus_outcome outcome, void *arg)
                                     : "the message bus is not available");
 }
 
-static void note_asked(struct gw_question *q, const struct bus_node *known, size_t n)
-{
-    q->asked = x_calloc(n + 1, sizeof(*q->asked));
-    for (size_t i = 0; i < n; i++) {
-        struct span s = {.n = known[i].id.n};
-        if (keep(q, known[i].id, &s.at)) q->asked[q->nasked++] = s;
-    }
-}
-
 static void on_counted(int64_t nodes, const struct bus_node *known, size_t nknown, void *arg)
 {
     struct gw_question *q = arg;
@@ -250,7 +125,7 @@ static void on_counted(int64_t nodes, const struct bus_node *known, size_t nknow
     }
     q->expected = nodes - (asks_itself ? 0 : 1);
     q->is_asked = true;
-    note_asked(q, known, nknown);
+    gw_collect_asked(&q->got, known, nknown);
     if (q->expected <= 0) {
         end(q, NULL);
         return;
@@ -287,7 +162,7 @@ static struct gw_question *question_new(struct gateway *gw, const struct bus_req
     request.uid = gw->bus->uid;
     request.timeout_ms = timeout;
     q->request = bus_request_new(&request);
-    buf_init(&q->bytes, ANSWER_BYTES);
+    gw_collect_init(&q->got);
     if (c->n < QUESTIONS_MAX) q->nsp = gw_nsp_get(gw, r->nsp);
     HASH_ADD(hh, c->questions, id, QUESTION_ID, q);
     c->n++;
@@ -309,6 +184,14 @@ struct gw_question *gw_cluster_question(struct gateway *gw, struct str_view id)
     return q;
 }
 
+/* False: this node has answered already. */
+static bool note_answer(struct gw_question *q, struct str_view uid)
+{
+    if (!gw_collect_answered(&q->got, uid)) return false;
+    q->answered++;
+    return true;
+}
+
 void gw_question_count(struct gw_question *q, struct str_view uid, uint64_t n)
 {
     if (!note_answer(q, uid)) return;
@@ -321,7 +204,7 @@ void gw_question_ack(struct gw_question *q, bool answered, struct str_view json,
 {
     q->acks++;
     if (answered)
-        add_part(q, json.n ? json : SV("null"), attachments, n);
+        gw_collect_part(&q->got, json.n ? json : SV("null"), attachments, n);
     else
         q->is_lossy = true;
     end_if_complete(q);
@@ -353,7 +236,7 @@ void gw_cluster_on_response(const struct bus_response *r, void *arg)
         return;
     }
     if (!is_wanted(q, r) || !note_answer(q, r->uid)) return;
-    add_part(q, r->json.n ? r->json : SV("null"), NULL, 0);
+    gw_collect_part(&q->got, r->json.n ? r->json : SV("null"), NULL, 0);
     end_if_complete(q);
 }
 
@@ -402,7 +285,7 @@ void gw_cluster_disconnect(struct gateway *gw, struct str_view nsp, const struct
 static void add_own(struct gw_question *q, bool fits, struct buf *json)
 {
     if (fits)
-        add_part(q, buf_view(json), NULL, 0);
+        gw_collect_part(&q->got, buf_view(json), NULL, 0);
     else
         q->is_lossy = true;
     buf_fini(json);

@@ -17,7 +17,7 @@ struct gw_answers {
      * one JSON value for each node or client ("null" for undefined). */
     const struct str_view *parts;
     size_t nparts;
-    /* broadcast_ack: the attachments that part i's placeholders refer to. Else NULL. */
+    /* The attachments that part i's placeholders refer to (acks of a broadcast may have some). */
     const struct gw_binary {
         const struct str_view *v;
         unsigned n;
