@@ -1,8 +1,12 @@
 /* Heartbeats: each gateway keeps a key about itself that expires, and reads who else has one. Redis's
  * clock decides what has expired, so the hosts' clocks do not matter. A set lists the names; those
- * whose key is gone are taken out by whoever sees it. */
+ * whose key is gone are taken out by whoever sees it.
+ *
+ * Others may have written there: no more names are asked for than are looked at, and of the keys only
+ * whether they are there, since an answer that is too large costs the connection. */
 
 /* System */
+#include <assert.h>
 #include <stdio.h>
 /* Util */
 #include "util/x_alloc.h"
@@ -10,6 +14,7 @@
 #include "io/bus_redis_parts.h"
 
 #define NODES_MAX 4096 /* more are not looked at */
+#define ID_MAX 64
 #define NOTE_MAX 4096
 
 /* ---- writing */
@@ -44,28 +49,26 @@ static bool write_note(struct bus_redis *b)
 
 /* ---- reading */
 
+/* One name of the set. */
+struct found {
+    struct listing *in;
+    struct str_view id;
+    bool is_alive;
+};
+
 struct listing {
     struct bus_redis *bus;
-    size_t n;
-    struct str_view *ids;
+    struct found *found;
+    size_t n, left; /* left: not answered yet */
+    bool is_whole;
     struct buf bytes;
 };
 
 static void listing_free(struct listing *l)
 {
     buf_fini(&l->bytes);
-    x_free(l->ids);
+    x_free(l->found);
     x_free(l);
-}
-
-static void take_over(struct bus_redis *b, struct listing *l, const bool *alive)
-{
-    bus_redis_nodes_fini(b);
-    b->nodes = x_calloc(l->n ? l->n : 1, sizeof(*b->nodes));
-    b->node_names = l->bytes.p;
-    l->bytes = (struct buf){0};
-    for (size_t i = 0; i < l->n; i++)
-        if (alive[i]) b->nodes[b->nnodes++].id = l->ids[i];
 }
 
 static void take_out(struct bus_redis *b, struct str_view id)
@@ -76,65 +79,73 @@ static void take_out(struct bus_redis *b, struct str_view id)
     redis_link_command(b->out, NULL, NULL, 3, argv);
 }
 
-static void on_notes(const struct redis_reply *r, void *arg)
+static void take_over(struct listing *l)
 {
-    struct listing *l = arg;
-    if (r && redis_reply_count(r) == l->n) {
-        bool *alive = x_calloc(l->n, sizeof(*alive));
-        for (size_t i = 0; i < l->n; i++) {
-            alive[i] = redis_reply_kind(redis_reply_at(r, i)) == REDIS_LINK_TEXT;
-            if (!alive[i]) take_out(l->bus, l->ids[i]);
-        }
-        take_over(l->bus, l, alive);
-        x_free(alive);
+    struct bus_redis *b = l->bus;
+    bus_redis_nodes_fini(b);
+    b->nodes = x_calloc(l->n, sizeof(*b->nodes));
+    b->node_names = l->bytes.p;
+    l->bytes = (struct buf){0};
+    for (size_t i = 0; i < l->n; i++) {
+        if (l->found[i].is_alive)
+            b->nodes[b->nnodes++].id = l->found[i].id;
+        else
+            take_out(b, l->found[i].id);
     }
+}
+
+static void on_exists(const struct redis_reply *r, void *arg)
+{
+    struct found *f = arg;
+    struct listing *l = f->in;
+    if (r && redis_reply_kind(r) == REDIS_LINK_INT)
+        f->is_alive = redis_reply_int(r) > 0;
+    else
+        l->is_whole = false;
+    if (--l->left) return;
+    if (l->is_whole) take_over(l);
     listing_free(l);
 }
 
-/* False: no place for more. */
-static bool add_id(struct listing *l, struct str_view id)
+static void add_id(struct listing *l, struct str_view id)
 {
-    if (id.n == 0 || id.n > 64) return true; /* none of ours */
-    if (!buf_add_sv(&l->bytes, id)) return false;
-    l->ids[l->n++].n = id.n;
-    return true;
+    if (id.n == 0 || id.n > ID_MAX) return; /* none of ours */
+    if (buf_add_sv(&l->bytes, id)) l->found[l->n++].id.n = id.n;
+}
+
+static struct listing *listing_new(struct bus_redis *b, const struct redis_reply *r, size_t n)
+{
+    struct listing *l = x_calloc(1, sizeof(*l));
+    l->bus = b;
+    l->is_whole = true;
+    l->found = x_calloc(n, sizeof(*l->found));
+    buf_init(&l->bytes, n * ID_MAX);
+    for (size_t i = 0; i < n; i++)
+        add_id(l, redis_reply_text(redis_reply_at(r, i)));
+    size_t at = 0;
+    for (size_t i = 0; i < l->n; at += l->found[i++].id.n) {
+        l->found[i].in = l;
+        l->found[i].id.p = l->bytes.p + at;
+    }
+    return l;
 }
 
 static void on_members(const struct redis_reply *r, void *arg)
 {
     struct bus_redis *b = arg;
     size_t n = r ? redis_reply_count(r) : 0;
-    if (n == 0 || !redis_link_is_up(b->out)) return;
-    if (n > NODES_MAX) n = NODES_MAX;
-    struct listing *l = x_calloc(1, sizeof(*l));
-    l->bus = b;
-    l->ids = x_calloc(n, sizeof(*l->ids));
-    buf_init(&l->bytes, NODES_MAX * 64);
-    for (size_t i = 0; i < n && add_id(l, redis_reply_text(redis_reply_at(r, i))); i++)
-        ;
-    size_t at = 0;
-    for (size_t i = 0; i < l->n; at += l->ids[i++].n)
-        l->ids[i].p = l->bytes.p + at;
-
-    struct str_view *argv = x_calloc(l->n + 1, sizeof(*argv));
-    struct buf names;
-    buf_init(&names, (l->n + 1) * BUS_NAME_MAX);
-    argv[0] = SV("MGET");
-    bool fits = l->n > 0;
-    for (size_t i = 0; fits && i < l->n; i++) {
-        size_t before = names.n;
-        fits = bus_name_node(&names, b->key, l->ids[i]);
-        argv[i + 1].n = names.n - before;
+    if (n == 0 || n > NODES_MAX || !redis_link_is_up(b->out)) return;
+    struct listing *l = listing_new(b, r, n);
+    l->left = l->n;
+    for (size_t i = 0; i < l->n; i++) {
+        buf_clear(&b->name);
+        bool fits = bus_name_node(&b->name, b->key, l->found[i].id);
+        assert(fits); /* key and id are bounded */
+        (void)fits;
+        const struct str_view argv[] = {SV("EXISTS"), buf_view(&b->name)};
+        redis_link_command(b->out, on_exists, &l->found[i], 2, argv);
     }
-    at = 0;
-    for (size_t i = 1; fits && i <= l->n; at += argv[i++].n)
-        argv[i].p = names.p + at;
-    if (fits)
-        redis_link_command(b->out, on_notes, l, l->n + 1, argv);
-    else
-        listing_free(l);
-    buf_fini(&names);
-    x_free(argv);
+    if (!l->n) listing_free(l);
 }
 
 void bus_redis_nodes_tick(struct bus_redis *b)
@@ -147,8 +158,11 @@ void bus_redis_nodes_tick(struct bus_redis *b)
     if (!bus_name_nodes(&b->name, b->key)) return;
     const struct str_view add[] = {SV("SADD"), buf_view(&b->name), b->bus.uid};
     redis_link_command(b->out, NULL, NULL, 3, add);
-    const struct str_view list[] = {SV("SMEMBERS"), buf_view(&b->name)};
-    redis_link_command(b->out, on_members, b, 2, list);
+    char most[24];
+    int n = snprintf(most, sizeof(most), "%d", NODES_MAX);
+    const struct str_view list[] = {SV("SRANDMEMBER"), buf_view(&b->name),
+                                    sv_make(most, (size_t)n)};
+    redis_link_command(b->out, on_members, b, 3, list);
 }
 
 void bus_redis_nodes_leave(struct bus_redis *b)

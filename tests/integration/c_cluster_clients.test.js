@@ -168,7 +168,7 @@ test('Redis with a password', async (t) => {
 test('Redis with a user of its access list, who may do no more than needed', async (t) => {
   /* &*: of a pattern Redis wants exactly that pattern to be allowed, and each gateway's has its id. */
   const may = '~socket.io* &* -@all +publish +subscribe +unsubscribe +psubscribe +punsubscribe +pubsub|numsub ' +
-    '+set +del +mget +sadd +srem +smembers +ping +hello +auth +select +client|setname';
+    '+set +del +exists +sadd +srem +srandmember +ping +hello +auth +select +client|setname';
   const redis = await startRedis(t, { password: 'admin', users: [`peal on >word ${may}`] });
   await checkPair(t, redis, { 'redis.url': `redis://peal:word@127.0.0.1:${redis.port}/0` });
 });

@@ -83,6 +83,19 @@ test('a gateway that is gone is not waited for, whatever its last heartbeat says
   assert.deepEqual([answer.complete, answer.silent, answer.parts.length], [true, [], 2]);
 });
 
+test('junk among the heartbeats hides nobody and costs no connection', async (t) => {
+  const { redis, gws, sockets, nodes } = await three(t);
+  const big = 'x'.repeat(5000000); // more than an answer may hold
+  await redis.command('SADD', 'socket.io-peal-nodes', '', 'big', 'gone', 'l'.repeat(500), '#*?', '\u0000');
+  for (const name of ['big', '#*?']) await redis.command('SET', `socket.io-peal-node#${name}`, big);
+  await redis.command('SET', 'socket.io-peal-node#odd', 'no JSON');
+  await until(async () => await redis.command('SISMEMBER', 'socket.io-peal-nodes', 'gone') === 0, 'who is gone is taken out');
+  freeze(t, gws[1]);
+  const answer = await named(sockets[0], 'fetch', 1, SHORT);
+  assert.deepEqual([answer.silent, answer.unnamed], [[nodes[1]], 0]);
+  for (const gw of [gws[0], gws[2]]) assert.equal((await metrics(gw)).sum('peal_bus_disconnects_total'), 0);
+});
+
 test('only those are named who were asked', async (t) => {
   const { redis, gws, sockets, nodes } = await three(t);
   const node = await nodeProgram(t, redis, '/chat-1');
