@@ -1,9 +1,9 @@
 /* Questions to the cluster.
  *
  * A question goes: hear the namespace's answers (sync), count the nodes (NUMSUB, as the reference
- * does), ask, collect until all have answered or the time is up. This node's own part is there from
- * the start, but for acks: those it asks for when its own request comes back, so that the order of
- * the bus holds. Gateways say in their answers who they are; so the silent ones can be named. */
+ * does), ask, collect until all have answered or the time is up. This node's own part is taken when its
+ * own request comes back, so that what the bus has brought before counts (or at the end, if it does not
+ * come). Gateways say in their answers who they are; so the silent ones can be named. */
 
 /* System */
 #include <assert.h>
@@ -33,6 +33,8 @@ struct gw_question {
     bool is_busy;  /* the bus still owes a callback: not freed before */
     bool is_over;  /* cb has been called */
     bool is_lossy; /* something was not answered */
+    bool has_own;  /* this node's part is there */
+    bool is_back;  /* the request has come back to this node */
     const char *why;
     int64_t expected, answered; /* nodes */
     uint64_t clients, acks;     /* asked for acks, and settled */
@@ -45,6 +47,35 @@ struct gw_cluster {
     unsigned n;
 };
 
+/* ---- this node's part */
+
+static bool put_own(const struct gw_question *q, struct buf *out)
+{
+    const struct bus_request *r = q->request;
+    struct gw_target which = {
+        .rooms = r->rooms, .except = r->except, .nrooms = r->nrooms, .nexcept = r->nexcept};
+    switch (r->type) {
+    case BUS_REMOTE_FETCH: return gw_cluster_put_sockets(out, q->gw, r->nsp, &which);
+    case BUS_SOCKETS: return gw_cluster_put_ids(out, q->gw, r->nsp, &which);
+    default: return gw_cluster_put_rooms(out, q->gw, r->nsp);
+    }
+}
+
+/* Acks and servers' events have none. */
+static void add_own(struct gw_question *q)
+{
+    enum bus_request_type type = q->request->type;
+    struct buf json;
+    if (q->has_own || type == BUS_BROADCAST || type == BUS_SERVER_SIDE_EMIT) return;
+    q->has_own = true;
+    buf_init(&json, ANSWER_BYTES);
+    if (put_own(q, &json))
+        gw_collect_part(&q->got, buf_view(&json), NULL, 0);
+    else
+        q->is_lossy = true;
+    buf_fini(&json);
+}
+
 /* ---- the end */
 
 static void question_free(struct gw_question *q)
@@ -55,11 +86,18 @@ static void question_free(struct gw_question *q)
     x_free(q);
 }
 
+/* Other nodes that have not answered. */
+static size_t count_missing(const struct gw_question *q)
+{
+    bool waits_for_itself = q->request->type != BUS_SERVER_SIDE_EMIT && !q->is_back;
+    int64_t missing = q->is_asked ? q->expected - q->answered - waits_for_itself : 0;
+    return missing > 0 ? (size_t)missing : 0;
+}
+
 static void tell(struct gw_question *q)
 {
-    bool waits = q->is_asked && q->expected > q->answered;
     bool is_lossy = q->is_lossy || q->got.is_lossy;
-    struct gw_answers a = gw_collect_tell(&q->got, waits ? (size_t)(q->expected - q->answered) : 0);
+    struct gw_answers a = gw_collect_tell(&q->got, count_missing(q));
     a.why = q->why ? q->why : is_lossy ? "not all answers came or fitted" : "";
     a.is_complete = !*a.why;
     q->cb(q->arg, &a);
@@ -74,6 +112,7 @@ static void end(struct gw_question *q, const char *why)
     wheel_drop(loop_wheel(q->gw->loop), &q->timer);
     HASH_DEL(c->questions, q);
     c->n--;
+    add_own(q);
     tell(q);
     if (!q->is_busy) question_free(q);
 }
@@ -117,7 +156,7 @@ static void on_requested(enum bus_outcome outcome, void *arg)
 static void on_counted(int64_t nodes, const struct bus_node *known, size_t nknown, void *arg)
 {
     struct gw_question *q = arg;
-    bool asks_itself = q->request->type == BUS_BROADCAST;
+    bool asks_itself = q->request->type != BUS_SERVER_SIDE_EMIT;
     if (!bus_has_answered(q)) return;
     if (nodes < 0) {
         end(q, "the message bus is not available");
@@ -149,8 +188,8 @@ static void on_synced(enum bus_outcome outcome, void *arg)
 }
 
 /* Where it may not be asked, cb is told so at the next tick. */
-static struct gw_question *question_new(struct gateway *gw, const struct bus_request *r,
-                                        uint64_t timeout_ms, gw_answers_cb cb, void *arg)
+static void question_new(struct gateway *gw, const struct bus_request *r, uint64_t timeout_ms,
+                         gw_answers_cb cb, void *arg)
 {
     struct gw_cluster *c = gw->cluster;
     struct gw_question *q = x_calloc(1, sizeof(*q));
@@ -167,12 +206,11 @@ static struct gw_question *question_new(struct gateway *gw, const struct bus_req
     HASH_ADD(hh, c->questions, id, QUESTION_ID, q);
     c->n++;
     wheel_set(loop_wheel(gw->loop), &q->timer, loop_now(gw->loop) + (q->nsp ? timeout : 0));
-    if (!q->nsp) return q;
+    if (!q->nsp) return;
     gw_nsp_hold(q->nsp);
     q->is_busy = true;
     gw->bus_waits = true;
     gw->bus->ops->sync(gw->bus, on_synced, q);
-    return q;
 }
 
 /* ---- what comes back */
@@ -189,7 +227,15 @@ static bool note_answer(struct gw_question *q, struct str_view uid)
 {
     if (!gw_collect_answered(&q->got, uid)) return false;
     q->answered++;
+    if (sv_eq(uid, q->gw->bus->uid)) q->is_back = true;
     return true;
+}
+
+void gw_question_own(struct gw_question *q)
+{
+    if (!note_answer(q, q->gw->bus->uid)) return;
+    add_own(q);
+    end_if_complete(q);
 }
 
 void gw_question_count(struct gw_question *q, struct str_view uid, uint64_t n)
@@ -281,48 +327,30 @@ void gw_cluster_disconnect(struct gateway *gw, struct str_view nsp, const struct
     command(gw, &r, which, done, arg);
 }
 
-/* This node's own part. */
-static void add_own(struct gw_question *q, bool fits, struct buf *json)
-{
-    if (fits)
-        gw_collect_part(&q->got, buf_view(json), NULL, 0);
-    else
-        q->is_lossy = true;
-    buf_fini(json);
-}
-
 void gw_cluster_fetch(struct gateway *gw, struct str_view nsp, const struct gw_target *which,
                       uint64_t timeout_ms, gw_answers_cb cb, void *arg)
 {
     struct bus_request r = {.type = BUS_REMOTE_FETCH, .nsp = nsp};
-    struct buf json;
     which_of(&r, which);
-    struct gw_question *q = question_new(gw, &r, timeout_ms, cb, arg);
-    buf_init(&json, ANSWER_BYTES);
-    add_own(q, gw_cluster_put_sockets(&json, gw, nsp, which), &json);
+    question_new(gw, &r, timeout_ms, cb, arg);
 }
 
 void gw_cluster_rooms(struct gateway *gw, struct str_view nsp, uint64_t timeout_ms,
                       gw_answers_cb cb, void *arg)
 {
     struct bus_request r = {.type = BUS_ALL_ROOMS, .nsp = nsp};
-    struct buf json;
-    struct gw_question *q = question_new(gw, &r, timeout_ms, cb, arg);
-    buf_init(&json, ANSWER_BYTES);
-    add_own(q, gw_cluster_put_rooms(&json, gw, nsp), &json);
+    question_new(gw, &r, timeout_ms, cb, arg);
 }
 
 void gw_cluster_ids(struct gateway *gw, struct str_view nsp, const struct gw_target *which,
                     uint64_t timeout_ms, gw_answers_cb cb, void *arg)
 {
     struct bus_request r = {.type = BUS_SOCKETS, .nsp = nsp};
-    struct gw_target in = {0};
-    struct buf json;
-    if (which) in = (struct gw_target){.rooms = which->rooms, .nrooms = which->nrooms};
-    which_of(&r, &in);
-    struct gw_question *q = question_new(gw, &r, timeout_ms, cb, arg);
-    buf_init(&json, ANSWER_BYTES);
-    add_own(q, gw_cluster_put_ids(&json, gw, nsp, &in), &json);
+    if (which) {
+        r.rooms = which->rooms;
+        r.nrooms = which->nrooms;
+    }
+    question_new(gw, &r, timeout_ms, cb, arg);
 }
 
 void gw_cluster_emit(struct gateway *gw, struct str_view nsp, struct str_view json,

@@ -237,7 +237,9 @@ static void on_question(struct gateway *gw, const struct bus_request *r)
     struct buf json;
     bool fits = false;
     enum bus_response_type type = BUS_DONE;
-    if (!r->id.n || gw_cluster_question(gw, r->id)) return; /* no answer wanted, or our own */
+    struct gw_question *own = gw_cluster_question(gw, r->id);
+    if (own) gw_question_own(own);
+    if (own || !r->id.n) return;
     buf_init(&json, (size_t)gw->cfg->bus_max_message);
     if (r->type == BUS_REMOTE_FETCH) {
         type = BUS_FETCHED;

@@ -10,6 +10,8 @@ struct gw_question;
 
 /* Is it a question of this node's? */
 struct gw_question *gw_cluster_question(struct gateway *gw, struct str_view id);
+/* The question has come back to this node, who adds its part. */
+void gw_question_own(struct gw_question *q);
 /* A node has said that n clients are asked for acks; uid: who. */
 void gw_question_count(struct gw_question *q, struct str_view uid, uint64_t n);
 /* One client's ack: its first argument with attachments; or it will not come. */
