@@ -6,17 +6,29 @@
 #include "unit/io/redis_fixture.h"
 #include "unit/io/tls_cert.h"
 
-/* The link does not come up, and says why. */
-static void expect_refusal(struct fixture *f, const char *why)
+static bool starts_with(const char *text, const char *head)
+{
+    return strncmp(text, head, strlen(head)) == 0;
+}
+
+/* The link does not come up, and says one of these. */
+static void expect_either_refusal(struct fixture *f, const char *why, const char *or_why)
 {
     struct noted *n = &f->one;
     memset(n, 0, sizeof(*n));
     fixture_link(f, n, "test");
     UNTIL(f, redis_link_why(n->link)[0]);
-    if (strncmp(redis_link_why(n->link), why, strlen(why)) != 0)
-        fail_msg("\"%s\" is not \"%s\"", redis_link_why(n->link), why);
+    const char *said = redis_link_why(n->link);
+    if (!starts_with(said, why) && !starts_with(said, or_why))
+        fail_msg("\"%s\" is neither \"%s\" nor \"%s\"", said, why, or_why);
     assert_int_equal(n->ups + n->downs, 0);
     fixture_unlink(n);
+}
+
+/* The link does not come up, and says why. */
+static void expect_refusal(struct fixture *f, const char *why)
+{
+    expect_either_refusal(f, why, why);
 }
 
 static void expect_up(struct fixture *f)
@@ -145,10 +157,12 @@ static void tls_checks_the_server(void **state)
     fixture_setf(f, "redis.tls_cert=%s", tls.cert);
     fixture_setf(f, "redis.tls_key=%s", tls.key);
     expect_up(f);
-    /* The port without TLS behind a URL with it. */
+    /* The port without TLS behind a URL with it: Redis waits for the end of a line, or finds one
+     * in the length of the hello, which depends on OpenSSL's version, and answers in plain text. */
     fixture_set(f, "redis.connect_timeout=300");
     fixture_setf(f, "redis.url=rediss://127.0.0.1:%u", f->server.port);
-    expect_refusal(f, "connecting and logging in took too long");
+    expect_either_refusal(f, "connecting and logging in took too long",
+                          "TLS: wrong version number");
 }
 
 /* More than the socket takes at once, both ways, in pieces that are no whole records. */
@@ -186,7 +200,7 @@ static void expect_no_link(struct fixture *f, const char *text)
     static const struct redis_link_events none;
     struct cfg_error err;
     assert_null(redis_link_new(&f->cfg, f->loop, "test", 4096, &none, NULL, &err));
-    if (strncmp(err.text, text, strlen(text)) != 0) fail_msg("%s", err.text);
+    if (!starts_with(err.text, text)) fail_msg("%s", err.text);
 }
 
 static void files_of_no_use_are_told_at_the_start(void **state)
