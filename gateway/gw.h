@@ -71,6 +71,7 @@ struct gateway {
     bool bus_waits;    /* something was published behind the bus's phase of this turn */
     uint64_t fan_mark; /* number of the current fan-out; see gw_fanout.c */
     bool stopping;     /* accepts nobody any more */
+    bool is_ending;    /* being freed: what handlers still ask for is not heard */
     struct gw_drain drain;
     struct gw_socket *gone_sockets; /* freed at the turn's end */
     struct wheel_entry sweep;       /* slow consumers, once a second */

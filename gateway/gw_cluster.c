@@ -187,11 +187,12 @@ static void on_synced(enum bus_outcome outcome, void *arg)
     q->gw->bus->ops->count(q->gw->bus, q->nsp->view, on_counted, q);
 }
 
-/* Where it may not be asked, cb is told so at the next tick. */
+/* Where it may not be asked, cb is told so at the next tick; at the gateway's end nobody is any more. */
 static void question_new(struct gateway *gw, const struct bus_request *r, uint64_t timeout_ms,
                          gw_answers_cb cb, void *arg)
 {
     struct gw_cluster *c = gw->cluster;
+    if (gw->is_ending) return;
     struct gw_question *q = x_calloc(1, sizeof(*q));
     struct bus_request request = *r;
     uint64_t timeout = timeout_ms ? timeout_ms : (uint64_t)gw->cfg->bus_request_timeout;
@@ -300,6 +301,7 @@ static void which_of(struct bus_request *r, const struct gw_target *which)
 static void command(struct gateway *gw, struct bus_request *r, const struct gw_target *which,
                     bus_done_cb done, void *arg)
 {
+    if (gw->is_ending) return;
     r->uid = gw->bus->uid;
     which_of(r, which);
     gw->bus_waits = true;
@@ -394,6 +396,6 @@ void gw_cluster_free(struct gw_cluster *c)
 
 void gw_cluster_stop(struct gw_cluster *c)
 {
-    while (c->questions) /* a callback may ask again */
+    while (c->questions) /* nobody asks again: gw->is_ending */
         end(c->questions, "the gateway is stopping");
 }

@@ -146,6 +146,7 @@ static struct str_view return_id(const struct return_to *t)
 
 static void return_answer(struct gateway *gw, const struct return_to *t, struct bus_response r)
 {
+    if (gw->is_ending) return;
     r.nsp = sv_make(t->text, t->nsp_len);
     r.id = return_id(t);
     r.to = sv_make(t->text + t->nsp_len + t->id_len, t->uid_len);

@@ -102,6 +102,7 @@ void gw_broadcast(struct gateway *gw, struct str_view nsp, const struct gw_targe
                         .nrooms = to->nrooms,
                         .nexcept = to->nexcept,
                         .nattachments = n};
+    if (gw->is_ending) return;
     gw->count.publishes++;
     gw->bus_waits = true;
     gw->bus->ops->publish(gw->bus, bus_msg_new(&m), done, arg);

@@ -4,7 +4,8 @@
  * Everything runs in the gateway's loop, one call at a time; nothing here blocks. A struct
  * gw_socket pointer is good until the disconnect call for it returns; keep ids, not pointers, for
  * later. Event arguments are the JSON text the client sent, proved valid; a handler parses them
- * with what it likes. Functions copy what they are given. */
+ * with what it likes. Functions copy what they are given. When the gateway is freed those who wait are
+ * told so, and what a handler publishes or asks from then on is dropped, its callbacks with it. */
 #ifndef PEAL_GW_HANDLER_H
 #define PEAL_GW_HANDLER_H
 

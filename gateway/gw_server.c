@@ -191,6 +191,7 @@ void gw_server_free(struct gateway *gw)
     wheel_drop(loop_wheel(gw->loop), &gw->sweep);
     gw_ws_context_free(gw->ws);
     gw_socket_reap(gw);
+    gw->is_ending = true; /* a handler that tries again at each refusal would never let it end */
     gw_cluster_stop(gw->cluster);
     gw_bus_close(gw);
     gw_cluster_free(gw->cluster);

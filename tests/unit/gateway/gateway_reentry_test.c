@@ -9,6 +9,7 @@
 /* Third party */
 #include <cmocka.h>
 /* Tests */
+#include "gateway/gw_cluster.h"
 #include "unit/gateway/gateway_sim.h"
 
 static struct {
@@ -322,6 +323,40 @@ static void stopping_with_a_handler_that_does_everything(void **state)
     sim_drop(&a);
 }
 
+static unsigned told;
+
+static void publish_again(enum bus_outcome outcome, void *arg)
+{
+    told++;
+    if (outcome != BUS_TAKEN)
+        gw_broadcast(arg, SV("/"), &(struct gw_target){0}, SV("[\"again\"]"), NULL, 0,
+                     publish_again, arg);
+}
+
+static void ask_again(void *arg, const struct gw_answers *a)
+{
+    told++;
+    if (!a->is_complete) gw_cluster_fetch(arg, SV("/"), NULL, 0, ask_again, arg);
+}
+
+static void ask_instead(enum bus_outcome outcome, void *arg)
+{
+    told++;
+    if (outcome != BUS_TAKEN) gw_cluster_rooms(arg, SV("/"), 0, ask_again, arg);
+}
+
+static void the_end_does_not_wait_for_those_who_try_again(void **state)
+{
+    struct gw_target all = {0};
+    told = 0;
+    gw_broadcast(sim.gw, SV("/"), &all, SV("[\"once\"]"), NULL, 0, publish_again, sim.gw);
+    gw_cluster_join(sim.gw, SV("/"), &all, NULL, 0, ask_instead, sim.gw);
+    gw_cluster_fetch(sim.gw, SV("/"), &all, 0, ask_again, sim.gw);
+    stop(state);
+    assert_int_equal(told, 3);
+    start(state);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
@@ -336,6 +371,7 @@ int main(void)
         TEST(answer_may_be_waited_for_without_end),
         TEST(broadcast_at_the_turns_end_does_not_wait),
         TEST(stopping_with_a_handler_that_does_everything),
+        TEST(the_end_does_not_wait_for_those_who_try_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
