@@ -63,8 +63,10 @@ void bus_redis_in_down(struct bus_redis *b)
 
 static void on_canary_answered(const struct redis_reply *r, void *arg)
 {
-    (void)r;
-    ((struct bus_redis *)arg)->canaries_out--;
+    struct bus_redis *b = arg;
+    b->canaries_out--;
+    if (r && redis_reply_kind(r) == REDIS_LINK_ERROR)
+        bus_redis_log_refusal(b, redis_reply_text(r)); /* else nobody knew why it is never heard */
 }
 
 static void send_canary(struct bus_redis *b)

@@ -61,7 +61,7 @@ static void settle(struct out_item *i, enum bus_outcome outcome)
     x_free(i);
 }
 
-static void log_refusal(struct bus_redis *b, struct str_view why)
+void bus_redis_log_refusal(struct bus_redis *b, struct str_view why)
 {
     uint64_t now = loop_now(b->loop);
     if (b->refusal_logged_at && now - b->refusal_logged_at < BUS_REDIS_LOG_MS) return;
@@ -75,7 +75,7 @@ static void on_published(const struct redis_reply *r, void *arg)
     if (!r) {
         settle(i, BUS_UNCERTAIN);
     } else if (redis_reply_kind(r) == REDIS_LINK_ERROR) {
-        log_refusal(i->bus, redis_reply_text(r));
+        bus_redis_log_refusal(i->bus, redis_reply_text(r));
         settle(i, BUS_REFUSED);
     } else {
         settle(i, BUS_TAKEN);

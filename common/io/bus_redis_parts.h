@@ -61,6 +61,8 @@ void bus_redis_send_failed(struct bus_redis *b, enum bus_outcome outcome, bus_do
                            void *arg);
 /* Turn-end: tells, drops what is too old, sends what may go. */
 void bus_redis_out_flush(struct bus_redis *b);
+/* Says so in the log, now and then. */
+void bus_redis_log_refusal(struct bus_redis *b, struct str_view why);
 uint64_t bus_redis_out_deadline(const struct bus_redis *b);
 void bus_redis_out_fini(struct bus_redis *b);
 void bus_redis_count(struct bus *bus, struct str_view nsp, bus_count_cb cb, void *arg);
