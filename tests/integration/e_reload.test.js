@@ -4,7 +4,8 @@ const { test } = require('node:test');
 const assert = require('node:assert');
 const fs = require('node:fs');
 const path = require('node:path');
-const { accepted, admin, ask, client, connected, gateway, heard, metrics, refused, SECRET, tempDir, token } = require('./harness');
+const { accepted, admin, ask, client, connected, gateway, heard, inbox, metrics, refused, SECRET, tempDir, token } = require('./harness');
+const { ready, startRedis } = require('./cluster_harness');
 
 const OTHER = 'another-integration-secret-0123456789';
 const OK = [{ status: 'ok' }];
@@ -118,4 +119,21 @@ test('routes, rooms and the log level follow; the command line still wins', asyn
   const before = gw.count(/msg=connected /);
   await letIn(t, gw, SECRET);
   assert.equal(gw.count(/msg=connected /), before);
+});
+
+test('reloadable rows of the bus follow, the connections to Redis stay', async (t) => {
+  const redis = await startRedis(t);
+  const gw = await fromFile(t, { bus: { pending_max_age: 60000 } }, { 'redis.url': redis.url, 'auth.mode': 'none' });
+  await ready(gw);
+  const socket = await connected(t, gw);
+  gw.write({ bus: { pending_max_age: 100, pending_max_bytes: 65536, gap_event: true } });
+  assert.match(await gw.reload(), /changed="bus\.pending_max_bytes, bus\.pending_max_age, bus\.gap_event"$/);
+  assert.equal((await metrics(gw)).peal_bus_disconnects_total, 0);
+  const box = inbox(socket, 'bus_gap');
+  await redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
+  assert.deepEqual(Object.keys((await box.next())[0]), ['ms']);
+  await redis.kill();
+  await gw.line(/Redis is lost.*link=bus-out/);
+  assert.equal((await ask(socket, 'message', 'x'.repeat(70000)))[0].code, 'bus_unavailable', 'too many bytes');
+  assert.equal((await ask(socket, 'message', 'x'))[0].code, 'bus_unavailable', 'too old, soon');
 });
