@@ -4,8 +4,8 @@ const { test } = require('node:test');
 const assert = require('node:assert');
 const http = require('node:http');
 const net = require('node:net');
-const { admin, ask, connected, gateway, poller, rawSio, request, until, within } = require('./harness');
-const { clusterGateway, ready, redisClient, startRedis } = require('./cluster_harness');
+const { admin, ask, client, connected, gateway, poller, rawSio, request, SECRET, token, until, within } = require('./harness');
+const { clusterGateway, metrics, ready, redisClient, startRedis } = require('./cluster_harness');
 
 const OPEN = {
   'admin.port': 0, 'admin.host': '127.0.0.1', 'auth.mode': 'none', 'auth.secret': null,
@@ -155,3 +155,32 @@ test('on Redis: the cluster view shows that it is leaving, and the bus works to 
   term(gw);
   await gw.finished();
 });
+
+/* Of each kind of what waits for Redis there is one: publish, joins, questions, connects, an authentication. */
+for (const fault of ['pause', 'kill']) for (const signals of [1, 2]) {
+  test(`what waits for Redis (${fault}) when it ends, ends with it; signals: ${signals}`, async (t) => {
+    const redis = await startRedis(t);
+    const gw = await clusterGateway(t, redis, {
+      'auth.mode': 'either', 'auth.secret': SECRET, 'auth.rooms_claim': 'rooms', 'socketio.namespaces': '/,/dyn*',
+      'routes.client_rooms': '*', 'routes.events': 'message=all', 'gateway.shutdown_timeout': 500,
+    }, { name: 'cluster-fixture' });
+    await ready(gw);
+    const bearer = async (sub, rooms) => ({ auth: { token: await token({ sub, rooms }) } });
+    const busy = await connected(t, gw, await bearer('a', []));
+    const guest = await connected(t, gw);
+    await redis[fault]();
+    const ignore = () => {};
+    busy.emit('message', 'x', ignore);
+    for (const room of ['red', 'blue']) busy.emit('join', room, ignore);
+    for (const op of ['fetch', 'rooms', 'ids', 'server-ask', 'broadcast']) busy.emit('ask', op, {}, ['e'], ignore);
+    guest.emit('authenticate', (await bearer('b', ['green'])).auth, ignore);
+    client(t, gw, await bearer('c', ['yellow']));
+    client(t, gw, { ...await bearer('d', []), nsp: '/dyn1' });
+    for (const s of [busy, guest]) assert.equal((await ask(s, 'nobody knows this'))[0].status, 'error');
+    await until(async () => (await metrics(gw)).sum('peal_connections') === 4, 'all are there');
+    term(gw);
+    await gw.line(/msg="drain begins"/);
+    if (signals === 2) term(gw);
+    await gw.finished();
+  });
+}
