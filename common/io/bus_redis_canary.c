@@ -36,6 +36,13 @@ void bus_redis_check_subscribed(struct bus_redis *b)
     send_canary(b);
 }
 
+/* A fresh connection with very many subscriptions may take longer for them than bus.canary_timeout; to
+ * begin anew would be no faster. */
+void bus_redis_confirmed(struct bus_redis *b)
+{
+    if (!b->is_subscribed) b->heard_at = loop_now(b->loop);
+}
+
 static void go_deaf(struct bus_redis *b, uint64_t since)
 {
     if (!b->is_hearing) return;

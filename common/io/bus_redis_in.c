@@ -100,6 +100,7 @@ void bus_redis_on_subscribed(void *arg, bool is_pattern, struct str_view channel
 {
     struct bus_redis *b = arg;
     bus_interest_confirmed(b->interest, is_pattern, channel, on);
+    bus_redis_confirmed(b);
 }
 
 void bus_redis_in_flush(struct bus_redis *b)

@@ -37,7 +37,7 @@ struct bus_redis {
     uint64_t canary_floor; /* older ones prove nothing about this connection */
     uint64_t canary_at;    /* when the next is due */
     unsigned canaries_out; /* whose PUBLISH Redis has not answered */
-    uint64_t heard_at;     /* a canary, or the start of the current attempt */
+    uint64_t heard_at;     /* a canary; or the current attempt's start, or how far it came since */
     uint64_t deaf_since;
 
     /* --- bus_redis_nodes.c */
@@ -79,6 +79,8 @@ void bus_redis_in_up(struct bus_redis *b);
 void bus_redis_in_down(struct bus_redis *b);
 /* Turn-end: have all subscriptions of a fresh connection been confirmed? */
 void bus_redis_check_subscribed(struct bus_redis *b);
+/* A subscription has been confirmed. */
+void bus_redis_confirmed(struct bus_redis *b);
 void bus_redis_canary_tick(struct bus_redis *b);
 void bus_redis_canary_heard(struct bus_redis *b, struct str_view payload);
 uint64_t bus_redis_canary_deadline(const struct bus_redis *b);
