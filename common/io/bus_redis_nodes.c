@@ -24,7 +24,10 @@ static void on_written(const struct redis_reply *r, void *arg)
     struct bus_redis *b = arg;
     if (!r || redis_reply_kind(r) != REDIS_LINK_ERROR) return;
     struct str_view text = redis_reply_text(r);
-    if (!sv_starts_with(text, SV("READONLY"))) return;
+    if (!sv_starts_with(text, SV("READONLY"))) {
+        bus_redis_log_refusal(b, text); /* else nobody knew why this node is not listed */
+        return;
+    }
     /* Not the master any more: whoever publishes here reaches nobody. */
     redis_link_restart(b->out, "Redis has become a replica");
     redis_link_restart(b->in, "Redis has become a replica");

@@ -66,7 +66,7 @@ void bus_redis_log_refusal(struct bus_redis *b, struct str_view why)
     uint64_t now = loop_now(b->loop);
     if (b->refusal_logged_at && now - b->refusal_logged_at < BUS_REDIS_LOG_MS) return;
     b->refusal_logged_at = now;
-    log_warn("Redis refuses what is published: %.*s", SV_ARG(why));
+    log_warn("Redis refuses: %.*s", SV_ARG(why));
 }
 
 static void on_published(const struct redis_reply *r, void *arg)

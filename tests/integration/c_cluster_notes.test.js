@@ -3,7 +3,7 @@
 const { test } = require('node:test');
 const assert = require('node:assert');
 const { ask, connected, until } = require('./harness');
-const { cluster, metrics, startRedis } = require('./cluster_harness');
+const { cluster, clusterGateway, metrics, startRedis } = require('./cluster_harness');
 
 const NODES = 'socket.io-peal-nodes';
 const FAST = { 'bus.heartbeat_interval': 100, 'bus.heartbeat_timeout': 1000 };
@@ -34,4 +34,12 @@ test('a gateway that ends well takes its note with it, one that is killed is for
   assert.equal(await names(), 2);
   await gws[1].kill();
   await until(async () => await names() === 1, 'the other one is missed');
+});
+
+test('what Redis refuses beside messages is in the log: notes, canaries', async (t) => {
+  for (const rights of ['~elsewhere* &* +@all', '~* &* +@all -publish']) {
+    const redis = await startRedis(t, { users: [`default on nopass ${rights}`] });
+    const gw = await clusterGateway(t, redis, FAST);
+    assert.match(await gw.line(/Redis refuses/), /level=warn msg="Redis refuses: NOPERM /);
+  }
 });
