@@ -29,6 +29,7 @@ static void settle(struct gw_ack *a, bool answered, struct str_view args,
     while (*p != a)
         p = &(*p)->next;
     *p = a->next;
+    a->socket->nacks--;
     wheel_drop(loop_wheel(a->socket->conn->gw->loop), &a->timer);
     a->cb(a->arg, answered, args, attachments, n);
     x_free(a);
@@ -40,9 +41,11 @@ static void on_timeout(struct wheel_entry *e)
     settle(a, false, SV(""), NULL, 0);
 }
 
-void gw_acks_expect(struct gw_socket *s, uint64_t id, uint64_t timeout_ms, gw_ack_cb cb, void *arg)
+bool gw_acks_expect(struct gw_socket *s, uint64_t id, uint64_t timeout_ms, gw_ack_cb cb, void *arg)
 {
     struct loop *loop = s->conn->gw->loop;
+    if (s->nacks == GW_ACKS_MAX) return false;
+    s->nacks++;
     struct gw_ack *a = x_calloc(1, sizeof(*a));
     a->socket = s;
     a->timer.fire = on_timeout;
@@ -53,18 +56,18 @@ void gw_acks_expect(struct gw_socket *s, uint64_t id, uint64_t timeout_ms, gw_ac
     s->acks = a;
     uint64_t now = loop_now(loop), left = WHEEL_NEVER - now;
     wheel_set(loop_wheel(loop), &a->timer, now + (timeout_ms < left ? timeout_ms : left));
+    return true;
 }
 
 void gw_socket_emit_ack(struct gw_socket *s, struct str_view json,
                         const struct str_view *attachments, unsigned n, uint64_t timeout_ms,
                         gw_ack_cb cb, void *arg)
 {
-    if (s->state == GW_SOCKET_GONE) {
+    uint64_t id = s->nsp->next_ack++;
+    if (s->state == GW_SOCKET_GONE || !gw_acks_expect(s, id, timeout_ms, cb, arg)) {
         cb(arg, false, SV(""), NULL, 0);
         return;
     }
-    uint64_t id = s->nsp->next_ack++;
-    gw_acks_expect(s, id, timeout_ms, cb, arg);
     gw_socket_send(s, SIO_EVENT, &id, json, attachments, n);
 }
 

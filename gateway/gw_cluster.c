@@ -49,18 +49,6 @@ struct gw_cluster {
 
 /* ---- this node's part */
 
-static bool put_own(const struct gw_question *q, struct buf *out)
-{
-    const struct bus_request *r = q->request;
-    struct gw_target which = {
-        .rooms = r->rooms, .except = r->except, .nrooms = r->nrooms, .nexcept = r->nexcept};
-    switch (r->type) {
-    case BUS_REMOTE_FETCH: return gw_cluster_put_sockets(out, q->gw, r->nsp, &which);
-    case BUS_SOCKETS: return gw_cluster_put_ids(out, q->gw, r->nsp, &which);
-    default: return gw_cluster_put_rooms(out, q->gw, r->nsp);
-    }
-}
-
 /* Acks and servers' events have none. */
 static void add_own(struct gw_question *q)
 {
@@ -69,10 +57,8 @@ static void add_own(struct gw_question *q)
     if (q->has_own || type == BUS_BROADCAST || type == BUS_SERVER_SIDE_EMIT) return;
     q->has_own = true;
     buf_init(&json, ANSWER_BYTES);
-    if (put_own(q, &json))
-        gw_collect_part(&q->got, buf_view(&json), NULL, 0);
-    else
-        q->is_lossy = true;
+    if (!gw_cluster_put_list(&json, q->gw, q->request)) q->is_lossy = true;
+    gw_collect_part(&q->got, buf_view(&json), NULL, 0);
     buf_fini(&json);
 }
 
@@ -283,6 +269,7 @@ void gw_cluster_on_response(const struct bus_response *r, void *arg)
         return;
     }
     if (!is_wanted(q, r) || !note_answer(q, r->uid)) return;
+    if (r->is_cut) q->is_lossy = true;
     gw_collect_part(&q->got, r->json.n ? r->json : SV("null"), NULL, 0);
     end_if_complete(q);
 }

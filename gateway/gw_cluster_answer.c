@@ -4,116 +4,15 @@
  * so that all nodes see them in one order with the broadcasts. Every question that wants an answer
  * gets exactly one: Node counts them. */
 
-/* System */
-#include <time.h>
 /* Util */
 #include "util/x_alloc.h"
 /* Proto */
 #include "proto/json_scan.h"
 /* Gateway */
-#include "gw_auth.h"
 #include "gw_cluster_parts.h"
 
-/* ---- JSON of sockets and rooms */
-
-static bool put_string(struct buf *out, struct str_view text)
-{
-    return json_string_encode(out, text);
-}
-
-static bool put_rooms_of(struct buf *out, const struct gw_socket *s)
-{
-    bool fits = buf_add_char(out, '[') && put_string(out, gw_socket_id(s));
-    for (uint32_t i = 0; fits && i < s->nrooms; i++) {
-        const struct gw_room *r = s->rooms[i].room;
-        fits = buf_add_char(out, ',') && put_string(out, sv_make(r->name, r->name_len));
-    }
-    return fits && buf_add_char(out, ']');
-}
-
-/* As the reference serializes it; what is not kept here (headers, the query with its token) is
- * empty. */
-static bool put_handshake(struct buf *out, const struct gw_socket *s)
-{
-    struct gateway *gw = s->conn->gw;
-    char addr[64], date[64] = "";
-    uint64_t age_ms = loop_now(gw->loop) - s->connected_at;
-    int64_t issued_ms = loop_wall_s(gw->loop) * 1000 - (int64_t)age_ms;
-    time_t at = (time_t)(issued_ms / 1000);
-    struct tm tm;
-    gw_conn_addr(s->conn, addr, sizeof(addr));
-    if (gmtime_r(&at, &tm))
-        strftime(date, sizeof(date), "%a %b %d %Y %H:%M:%S GMT+0000 (Coordinated Universal Time)",
-                 &tm);
-    return buf_addf(out,
-                    "{\"headers\":{},\"time\":\"%s\",\"address\":\"%s\",\"xdomain\":false,"
-                    "\"secure\":false,\"issued\":%lld,\"url\":",
-                    date, addr, (long long)issued_ms) &&
-           put_string(out, sv_of(gw->cfg->gateway_path)) &&
-           buf_addf(out, ",\"query\":{\"EIO\":\"4\",\"transport\":\"%s\"},\"auth\":{}}",
-                    gw_conn_transport(s->conn));
-}
-
-static bool put_socket(struct buf *out, const struct gw_socket *s)
-{
-    struct str_view user = gw_socket_user(s);
-    bool fits = buf_add_sv(out, SV("{\"id\":")) && put_string(out, gw_socket_id(s)) &&
-                buf_add_sv(out, SV(",\"handshake\":")) && put_handshake(out, s) &&
-                buf_add_sv(out, SV(",\"rooms\":")) && put_rooms_of(out, s) &&
-                buf_add_sv(out, SV(",\"data\":{"));
-    if (fits && user.n) fits = buf_add_sv(out, SV("\"user\":")) && put_string(out, user);
-    return fits && buf_add_sv(out, SV("}}"));
-}
-
-static bool put_id(struct buf *out, const struct gw_socket *s)
-{
-    return put_string(out, gw_socket_id(s));
-}
-
-static bool put_each(struct buf *out, struct gateway *gw, struct str_view nsp,
-                     const struct gw_target *which,
-                     bool (*put)(struct buf *out, const struct gw_socket *s))
-{
-    static const struct gw_target all = {0};
-    struct gw_socket **list;
-    size_t n = gw_fanout_select(gw, nsp, which ? which : &all, &list);
-    bool fits = buf_add_char(out, '[');
-    for (size_t i = 0; fits && i < n; i++)
-        fits = (!i || buf_add_char(out, ',')) && put(out, list[i]);
-    x_free(list);
-    return fits && buf_add_char(out, ']');
-}
-
-bool gw_cluster_put_sockets(struct buf *out, struct gateway *gw, struct str_view nsp,
-                            const struct gw_target *which)
-{
-    return put_each(out, gw, nsp, which, put_socket);
-}
-
-bool gw_cluster_put_ids(struct buf *out, struct gateway *gw, struct str_view nsp,
-                        const struct gw_target *which)
-{
-    return put_each(out, gw, nsp, which, put_id);
-}
-
-/* Rooms that have members, and each socket's own. */
-bool gw_cluster_put_rooms(struct buf *out, struct gateway *gw, struct str_view nsp)
-{
-    struct gw_nsp *n = gw_nsp_find(gw, nsp);
-    bool fits = buf_add_char(out, '['), first = true;
-    struct gw_room *r, *next;
-    for (uint32_t i = 0; fits && n && i < n->n; i++, first = false)
-        fits = (first || buf_add_char(out, ',')) && put_id(out, n->sockets[i]);
-    if (n) {
-        HASH_ITER(hh, n->rooms, r, next)
-        {
-            fits = fits && (first || buf_add_char(out, ',')) &&
-                   put_string(out, sv_make(r->name, r->name_len));
-            first = false;
-        }
-    }
-    return fits && buf_add_char(out, ']');
-}
+#define ANSWER_SPARE 512              /* of bus.max_message: what an answer has beside its list */
+#define ACK_TIMEOUT_MAX (600 * 1000u) /* nobody waits longer for an ack, whoever asks (ms) */
 
 /* ---- where an answer goes that is given later */
 
@@ -232,34 +131,24 @@ static void on_command(struct gateway *gw, const struct bus_request *r)
 
 /* ---- questions */
 
+static enum bus_response_type answer_type(enum bus_request_type asked)
+{
+    if (asked == BUS_REMOTE_FETCH) return BUS_FETCHED;
+    return asked == BUS_SOCKETS ? BUS_SOCKET_IDS : BUS_ROOMS;
+}
+
 static void on_question(struct gateway *gw, const struct bus_request *r)
 {
-    struct gw_target which = which_of(r);
     struct buf json;
-    bool fits = false;
-    enum bus_response_type type = BUS_DONE;
     struct gw_question *own = gw_cluster_question(gw, r->id);
     if (own) gw_question_own(own);
     if (own || !r->id.n) return;
-    buf_init(&json, (size_t)gw->cfg->bus_max_message);
-    if (r->type == BUS_REMOTE_FETCH) {
-        type = BUS_FETCHED;
-        fits = gw_cluster_put_sockets(&json, gw, r->nsp, &which);
-    } else if (r->type == BUS_SOCKETS) {
-        type = BUS_SOCKET_IDS;
-        fits = gw_cluster_put_ids(&json, gw, r->nsp, &which);
-    } else {
-        type = BUS_ROOMS;
-        fits = gw_cluster_put_rooms(&json, gw, r->nsp);
-    }
-    if (fits) {
-        struct bus_response answer = response_to(gw, r, type);
-        answer.json = buf_view(&json);
-        gw->bus->ops->respond(gw->bus, &answer);
-    } else {
-        log_warn("an answer to the cluster is larger than bus.max_message: not given");
-        gw->bus->stats.too_large++;
-    }
+    buf_init(&json, (size_t)gw->cfg->bus_max_message - ANSWER_SPARE);
+    struct bus_response answer = response_to(gw, r, answer_type(r->type));
+    answer.is_cut = !gw_cluster_put_list(&json, gw, r);
+    answer.json = buf_view(&json);
+    if (answer.is_cut) gw->bus->stats.cut++;
+    gw->bus->ops->respond(gw->bus, &answer);
     buf_fini(&json);
 }
 
@@ -357,6 +246,7 @@ static struct ack_group *group_new(struct gateway *gw, const struct bus_request 
 static void on_broadcast(struct gateway *gw, const struct bus_request *r)
 {
     uint64_t timeout = r->timeout_ms ? r->timeout_ms : (uint64_t)gw->cfg->bus_request_timeout;
+    if (timeout > ACK_TIMEOUT_MAX) timeout = ACK_TIMEOUT_MAX;
     union {
         const struct str_view *in;
         struct str_view *out;

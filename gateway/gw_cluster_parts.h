@@ -18,11 +18,9 @@ void gw_question_count(struct gw_question *q, struct str_view uid, uint64_t n);
 void gw_question_ack(struct gw_question *q, bool answered, struct str_view json,
                      const struct str_view *attachments, unsigned n);
 
-/* JSON of this node's own part of an answer, appended to out. False: it does not fit. */
-bool gw_cluster_put_sockets(struct buf *out, struct gateway *gw, struct str_view nsp,
-                            const struct gw_target *which) MUST_CHECK;
-bool gw_cluster_put_ids(struct buf *out, struct gateway *gw, struct str_view nsp,
-                        const struct gw_target *which) MUST_CHECK;
-bool gw_cluster_put_rooms(struct buf *out, struct gateway *gw, struct str_view nsp) MUST_CHECK;
+/* This node's list for a question of type BUS_REMOTE_FETCH, BUS_SOCKETS or BUS_ALL_ROOMS, as JSON,
+ * appended to out: as much as fits. True: that was all. */
+bool gw_cluster_put_list(struct buf *out, struct gateway *gw,
+                         const struct bus_request *r) MUST_CHECK;
 
 #endif

@@ -72,7 +72,8 @@ bool gw_socket_is_in(const struct gw_socket *s, struct str_view room);
 /* json: array with the event name first; n attachments for its placeholders. */
 void gw_socket_emit(struct gw_socket *s, struct str_view json, const struct str_view *attachments,
                     unsigned n);
-/* The same with an answer asked for; cb is called exactly once, within timeout_ms. */
+/* The same with an answer asked for; cb is called exactly once, within timeout_ms. If the client is gone
+ * or owes a thousand answers already, nothing is sent and cb is called at once. */
 void gw_socket_emit_ack(struct gw_socket *s, struct str_view json,
                         const struct str_view *attachments, unsigned n, uint64_t timeout_ms,
                         gw_ack_cb cb, void *arg);

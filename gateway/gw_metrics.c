@@ -135,7 +135,8 @@ static void write_counters(struct prom_text *p, const struct gateway *gw)
 
 static void write_bus(struct prom_text *p, const struct bus_stats *s)
 {
-    prom_text_counter(p, "peal_bus_publishes_total", "Broadcasts and requests by outcome.");
+    prom_text_counter(p, "peal_bus_publishes_total",
+                      "Broadcasts, requests and answers by outcome.");
     sample_of(p, "outcome", "taken", s->published);
     sample_of(p, "outcome", "refused", s->refused);
     sample_of(p, "outcome", "too_large", s->too_large);
@@ -143,6 +144,8 @@ static void write_bus(struct prom_text *p, const struct bus_stats *s)
     counter(p, "peal_bus_received_total", "Messages that came from the bus.", s->received);
     counter(p, "peal_bus_received_bytes_total", "Their bytes.", s->received_bytes);
     counter(p, "peal_bus_bad_total", "Of those, refused as malformed.", s->bad);
+    counter(p, "peal_bus_answers_cut_total",
+            "Answers to other nodes that had to leave something out (bus.max_message).", s->cut);
     counter(p, "peal_bus_connects_total", "Connections made to the bus.", s->connects);
     counter(p, "peal_bus_disconnects_total", "Connections to the bus that were lost.",
             s->disconnects);

@@ -30,6 +30,7 @@ struct gw_socket {
     uint8_t auth_from; /* enum gw_auth_source */
     bool warned;       /* token_expiring has been sent for this identity */
     bool is_admitting; /* PENDING, but only until the bus hears for it */
+    uint16_t nacks;    /* outstanding */
     char id[ID_LEN];
     struct wheel_entry timer; /* authentication deadline, expiry warning or expiry */
     struct gw_ack *acks;
@@ -59,8 +60,10 @@ void gw_socket_send(struct gw_socket *s, int sio_type, const uint64_t *id, struc
 /* Frees the gone, at the turn's end. */
 void gw_socket_reap(struct gateway *gw);
 
-/* The client has been, or will be, asked for an ack with this id: cb is called exactly once. */
-void gw_acks_expect(struct gw_socket *s, uint64_t id, uint64_t timeout_ms, gw_ack_cb cb, void *arg);
+/* The client has been, or will be, asked for an ack with this id: cb is called exactly once. False: it
+ * owes GW_ACKS_MAX already, and cb is not called. */
+#define GW_ACKS_MAX 1000
+bool gw_acks_expect(struct gw_socket *s, uint64_t id, uint64_t timeout_ms, gw_ack_cb cb, void *arg);
 /* An ACK packet came from the client. */
 void gw_acks_answer(struct gw_socket *s, uint64_t id, struct str_view args,
                     const struct str_view *attachments, unsigned n);

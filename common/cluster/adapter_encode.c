@@ -256,6 +256,7 @@ static void json_response(struct writer *w, const struct bus_response *r)
         raw(w, SV(",\"uid\":"));
         text(w, r->uid);
     }
+    if (r->is_cut) raw(w, SV(",\"cut\":true"));
     raw(w, SV("}"));
 }
 

@@ -26,6 +26,7 @@ enum field {
     FIELD_SOCKETS,
     FIELD_COUNT,
     FIELD_EXCEPT,
+    FIELD_CUT,
     FIELDS,
 };
 
@@ -37,8 +38,8 @@ struct members {
 static void read_members(struct members *m, struct str_view object)
 {
     static const char *const field_names[FIELDS] = {
-        "uid", "requestId", "type", "opts",    "rooms",       "room",
-        "sid", "close",     "data", "sockets", "clientCount", "except",
+        "uid",   "requestId", "type",    "opts",        "rooms",  "room", "sid",
+        "close", "data",      "sockets", "clientCount", "except", "cut",
     };
     struct json_iter it;
     struct str_view key, value;
@@ -241,6 +242,7 @@ bool adapter_response_from_json(struct adapter_decoder *d, struct str_view bytes
         return false;
     if (out->id.n == 0) return adapter_bad(d, "response without id");
     out->json = SV("");
+    out->is_cut = is_kind(&m, FIELD_CUT, JSON_TRUE);
     if (type == TYPE_CLIENT_COUNT) {
         out->type = BUS_CLIENT_COUNT;
         if (!has(&m, FIELD_COUNT)) return adapter_bad(d, "number expected");

@@ -76,6 +76,7 @@ struct bus_stats {
     uint64_t published, refused, too_large, uncertain; /* by outcome */
     uint64_t received, received_bytes;                 /* broadcasts, requests, responses */
     uint64_t bad;                                      /* of those, refused as malformed */
+    uint64_t cut;                                      /* answers that were too long to be whole */
     uint64_t connects, disconnects;                    /* of either connection */
     uint64_t canaries_late, gaps, gap_ms;
     uint64_t lag[BUS_LAG_BUCKETS], lag_sum_us, lag_count; /* publish to receipt, by canary */

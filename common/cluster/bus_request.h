@@ -67,6 +67,7 @@ struct bus_response {
     const struct str_view *attachments;
     unsigned nattachments;
     uint64_t count;
+    bool is_cut; /* the list is not whole: more does not fit. Only Peal says so */
 };
 
 #endif

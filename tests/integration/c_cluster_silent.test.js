@@ -4,7 +4,7 @@ const { test } = require('node:test');
 const assert = require('node:assert');
 const path = require('node:path');
 const { ask, atEnd, client, connected, heard, Program, until } = require('./harness');
-const { metrics, startRedis } = require('./cluster_harness');
+const { metrics, nodePeer, startRedis } = require('./cluster_harness');
 const { act, fixtures, freeze, values } = require('./interop_harness');
 
 const SETTINGS = { 'bus.heartbeat_interval': 100, 'bus.heartbeat_timeout': 30000 };
@@ -138,4 +138,30 @@ test('a gateway that ends while it is owed answers of all kinds ends in good ord
   await gws[0].stop();
   redis.resume();
   await until(async () => (await act(c, 'fetch', SHORT)).parts.length === 1, 'the others go on');
+});
+
+/* About 8 KiB hold some twenty sockets: there is one answer all the same, cut behind a socket. */
+test('a list that is too long for the bus is cut, counted and told, and spoils nobody else\'s', async (t) => {
+  const redis = await startRedis(t);
+  const gws = await fixtures(t, redis, { n: 2, settings: { ...SETTINGS, 'bus.max_message': 8192 } });
+  const asker = await connected(t, gws[0]);
+  const many = await Promise.all(Array.from({ length: 60 }, () => connected(t, gws[1])));
+  const peer = await nodePeer(t, redis);
+  const there = await connected(t, peer);
+  const known = new Set([...ids(many), asker.id, there.id]);
+
+  const fetched = await act(asker, 'fetch');
+  const sockets = values(fetched);
+  assert.deepEqual([fetched.complete, fetched.why, fetched.silent, fetched.unnamed], [false, 'not all answers came or fitted', [], 0]);
+  assert.ok(sockets.length > 12 && sockets.length < 62, `${sockets.length} sockets`);
+  assert.equal(new Set(sockets.map((s) => s.id)).size, sockets.length);
+  for (const s of sockets) assert.ok(known.has(s.id) && s.handshake && s.rooms, 'each is whole');
+  assert.equal((await metrics(gws[1])).sum('peal_bus_answers_cut_total'), 1);
+
+  /* Node counts answers: it gets one, and its own and the first gateway's are in. */
+  const seen = (await peer.io.fetchSockets()).map((s) => s.id);
+  assert.ok(seen.length > 12 && seen.includes(asker.id) && seen.includes(there.id));
+  /* Ids are short: all of them fit. */
+  const all = await act(asker, 'ids');
+  assert.deepEqual([all.complete, values(all).length], [true, 62]);
 });

@@ -352,6 +352,7 @@ struct response {
     struct str_view id, uid, json;
     struct list attachments;
     uint64_t count;
+    bool is_cut;
 };
 
 static const struct response answers[] = {
@@ -374,6 +375,12 @@ static const struct response answers[] = {
      .id = B("z"),
      .uid = B("peal-1"),
      .json = B("[{\"id\":\"a\",\"handshake\":{},\"rooms\":[\"a\"],\"data\":{}}]")},
+    {.text = B("{\"requestId\":\"z\",\"rooms\":[\"a\"],\"uid\":\"peal-1\",\"cut\":true}"),
+     .type = BUS_ROOMS,
+     .id = B("z"),
+     .uid = B("peal-1"),
+     .json = B("[\"a\"]"),
+     .is_cut = true},
     {.text = B("{\"type\":6,\"requestId\":\"w\",\"data\":{\"ok\":1}}"),
      .type = BUS_SERVER_ACK,
      .id = B("w"),
@@ -424,6 +431,7 @@ static void assert_response(const struct bus_response *r, const struct response 
     assert_text(r->to, SV(""));
     assert_text(r->json, want->json);
     assert_int_equal(r->count, want->count);
+    assert_int_equal(r->is_cut, want->is_cut);
     assert_list(r->attachments, r->nattachments, &want->attachments);
 }
 

@@ -12,6 +12,8 @@
 #include "util/x_alloc.h"
 /* Tests */
 #include "unit/gateway/gateway_sim.h"
+/* Gateway */
+#include "gateway/gw_socket.h"
 
 /* --- a handler that writes down what it is told */
 
@@ -262,6 +264,41 @@ static void no_answer_in_time_is_called_back_once(void **state)
     sim_drop(&a);
 }
 
+static void count_unanswered(void *arg, bool answered, struct str_view args,
+                             const struct str_view *attachments, unsigned n)
+{
+    (void)args;
+    (void)attachments;
+    (void)n;
+    if (!answered) ++*(unsigned *)arg;
+}
+
+static bool all_unanswered(void *arg)
+{
+    return *(unsigned *)arg == 1 + GW_ACKS_MAX;
+}
+
+/* Who never answers does not take memory without end, whoever asks. */
+static void a_client_owes_a_thousand_answers_at_most(void **state)
+{
+    struct sim_client a = {0};
+    unsigned unanswered = 0;
+    (void)state;
+    sim_connect(&a, "", "");
+    struct gw_socket *s = sim.gw->nsps->sockets[0];
+    for (unsigned i = 0; i < GW_ACKS_MAX; i++)
+        assert_true(gw_acks_expect(s, i, 5000, count_unanswered, &unanswered));
+    assert_false(gw_acks_expect(s, 9999, 5000, count_unanswered, &unanswered));
+    assert_int_equal(unanswered, 0);
+    gw_socket_emit_ack(s, SV("[\"more\"]"), NULL, 0, 5000, count_unanswered, &unanswered);
+    assert_int_equal(unanswered, 1);
+    sim_send(&a, "37[]"); /* one answer makes room for one more */
+    sim_expect_quiet(&a);
+    assert_true(gw_acks_expect(s, 9999, 5000, count_unanswered, &unanswered));
+    sim_drop(&a);
+    sim_until(all_unanswered, &unanswered);
+}
+
 static void end_of_the_socket_fails_its_answers(void **state)
 {
     struct sim_client a = {0};
@@ -381,6 +418,7 @@ int main(void)
         TEST(answer_is_called_back_once),
         TEST(answer_with_attachments_is_called_back_whole),
         TEST(no_answer_in_time_is_called_back_once),
+        TEST(a_client_owes_a_thousand_answers_at_most),
         TEST(end_of_the_socket_fails_its_answers),
         TEST(broadcast_reaches_rooms_without_the_excepted),
         TEST(broadcast_stays_in_its_namespace),
