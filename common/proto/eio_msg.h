@@ -2,8 +2,9 @@
  * event's text and its attachments, or one control packet), with its wire forms.
  *
  * Encoded once, queued by reference at any number of connections. The WebSocket form is made at
- * birth; the forms for polling and for b64 WebSockets on first use. Source: engine.io-protocol v4
- * (binary has no type byte on WebSocket and is "b" + base64 elsewhere). */
+ * birth; the forms for polling, for b64 WebSockets and for Engine.IO 3 on first use, and cost
+ * nothing before. Source: engine.io-protocol v4 (binary has no type byte on WebSocket and is "b" +
+ * base64 elsewhere) and v3. */
 #ifndef PEAL_PROTO_EIO_MSG_H
 #define PEAL_PROTO_EIO_MSG_H
 
@@ -33,6 +34,22 @@ struct str_view eio_msg_ws(struct eio_msg *m);
 struct str_view eio_msg_ws_b64(struct eio_msg *m);
 /* For a polling payload: packets with separators between them, none at the ends. Lends. */
 struct str_view eio_msg_poll(struct eio_msg *m);
+
+/* --- Engine.IO 3. All lend; a payload of several messages is their forms one behind the other. */
+
+/* Is one of its packets binary? */
+bool eio_msg_has_binary(const struct eio_msg *m);
+/* Frames for a WebSocket: binary begins with its type as a byte. The same bytes as eio_msg_ws() (and
+ * the same place) if no packet is binary. */
+struct str_view eio_msg_ws3(struct eio_msg *m);
+/* Frames for a WebSocket that asked for base64: text frames only, binary is "b4" + base64. */
+struct str_view eio_msg_ws3_b64(struct eio_msg *m);
+/* For a text payload: each packet behind its length in UTF-16 code units. */
+struct str_view eio_msg_poll3(struct eio_msg *m);
+/* For a binary payload, which an answer is if the client takes binary and eio_msg_has_binary() says
+ * so of any message in it: then all its messages are in this form. */
+struct str_view eio_msg_poll3_binary(struct eio_msg *m);
+
 /* Bytes this message counts for in a queue's limit. */
 size_t eio_msg_size(const struct eio_msg *m);
 
