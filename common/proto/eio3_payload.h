@@ -24,6 +24,9 @@ enum verdict eio3_packet_decode(struct str_view text, struct buf *scratch,
 /* One packet from a WebSocket binary frame: the type as a raw byte, then data. OK or BAD. */
 enum verdict eio3_packet_decode_binary(struct str_view bytes, struct eio_packet *out) MUST_CHECK;
 
+/* Length of UTF-8 text in UTF-16 code units, which a text payload's lengths count. */
+size_t eio3_units(struct str_view text);
+
 /* Walks a polling body. */
 struct eio3_payload {
     struct str_view rest;

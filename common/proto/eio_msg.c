@@ -1,5 +1,6 @@
 /* One allocation holds the struct, the table of parts and the WebSocket frames; a part is a view
- * into the frames, so no byte is kept twice until another form is asked for. */
+ * into the frames, so no byte is kept twice until another form is asked for. Those are behind one
+ * pointer, since most messages never have any. */
 
 /* System */
 #include <assert.h>
@@ -9,6 +10,7 @@
 #include "util/x_alloc.h"
 /* Proto */
 #include "proto/b64.h"
+#include "proto/eio3_payload.h"
 #include "proto/eio_msg.h"
 
 struct part {
@@ -16,12 +18,19 @@ struct part {
     bool binary;
 };
 
+/* Forms that are made on first use; the names are those of the functions that give them. */
+enum form { WS_B64, POLL, WS3, WS3_B64, POLL3, POLL3_BINARY, FORMS };
+
+struct bytes {
+    char *p; /* NULL: not made */
+    size_t n;
+};
+
 struct eio_msg {
     unsigned refs;
     unsigned nparts;
     size_t ws_len;
-    char *poll, *b64; /* other forms, made on first use */
-    size_t poll_len, b64_len;
+    struct bytes *forms; /* NULL, or FORMS of them */
     struct part parts[];
     /* frames follow */
 };
@@ -120,8 +129,9 @@ struct eio_msg *eio_msg_hold(struct eio_msg *m)
 void eio_msg_rele(struct eio_msg *m)
 {
     if (!m || --m->refs) return;
-    x_free(m->poll);
-    x_free(m->b64);
+    for (unsigned i = 0; m->forms && i < FORMS; i++)
+        x_free(m->forms[i].p);
+    x_free(m->forms);
     x_free(m);
 }
 
@@ -135,55 +145,148 @@ size_t eio_msg_size(const struct eio_msg *m)
     return m->ws_len;
 }
 
-/* Length of a part where binary is "b" + base64. */
-static size_t text_len(const struct part *p)
+bool eio_msg_has_binary(const struct eio_msg *m)
 {
-    return p->binary ? 1 + B64_ENCODED_LEN(p->len) : p->len;
+    return m->nparts > 1 || m->parts[0].binary;
 }
 
-static char *put_text(char *to, struct eio_msg *m, const struct part *p)
+/* What stands before a binary part's bytes. */
+static struct str_view binary_mark(enum form form)
 {
-    if (!p->binary) return put(to, sv_make(frames_of(m) + p->off, p->len));
-    *to++ = 'b';
+    switch (form) {
+    case WS3:
+    case POLL3_BINARY: return SV("\x04");
+    case WS3_B64:
+    case POLL3: return SV("b4");
+    default: return SV("b");
+    }
+}
+
+static bool is_base64(enum form form)
+{
+    return form != WS3 && form != POLL3_BINARY;
+}
+
+/* Length of a packet, without what frames it. */
+static size_t packet_len(enum form form, const struct part *p)
+{
+    if (!p->binary) return p->len;
+    return binary_mark(form).n + (is_base64(form) ? B64_ENCODED_LEN(p->len) : p->len);
+}
+
+static char *put_packet(enum form form, char *to, struct eio_msg *m, const struct part *p)
+{
+    struct str_view data = {frames_of(m) + p->off, p->len};
+    if (p->binary) to = put(to, binary_mark(form));
+    if (!p->binary || !is_base64(form)) return put(to, data);
     /* A buffer over memory of exactly the right size: the encoder never grows it. */
     struct buf b = {.p = to, .cap = B64_ENCODED_LEN(p->len), .max = B64_ENCODED_LEN(p->len)};
-    bool fits = b64_encode(&b, frames_of(m) + p->off, p->len);
+    bool fits = b64_encode(&b, data.p, data.n);
     assert(fits && b.p == to);
     (void)fits;
     return to + b.n;
 }
 
-struct str_view eio_msg_poll(struct eio_msg *m)
+static size_t digits_of(size_t n)
 {
-    if (m->nparts == 1 && !m->parts[0].binary)
-        return sv_make(frames_of(m) + m->parts[0].off, m->parts[0].len);
-    if (!m->poll) {
-        size_t len = m->nparts - 1;
-        for (unsigned i = 0; i < m->nparts; i++)
-            len += text_len(&m->parts[i]);
-        char *to = m->poll = x_malloc(len);
-        for (unsigned i = 0; i < m->nparts; i++) {
-            if (i) *to++ = EIO_SEPARATOR;
-            to = put_text(to, m, &m->parts[i]);
-        }
-        m->poll_len = len;
+    size_t digits = 1;
+    for (; n > 9; n /= 10)
+        digits++;
+    return digits;
+}
+
+/* Writes n in decimal; zero is the character or the byte that its digits count from. */
+static char *put_digits(char *to, size_t n, char zero)
+{
+    char *end = to + digits_of(n), *p = end;
+    for (; p > to; n /= 10)
+        *--p = (char)(zero + (char)(n % 10));
+    return end;
+}
+
+/* Most bytes that frame a packet of n bytes. */
+static size_t frame_len(enum form form, size_t n)
+{
+    switch (form) {
+    case POLL: return 1;
+    case POLL3: return digits_of(n) + 1; /* n has no more UTF-16 units than bytes */
+    case POLL3_BINARY: return 1 + digits_of(n) + 1;
+    default: return header_len(n);
     }
-    return sv_make(m->poll, m->poll_len);
+}
+
+static char *put_framing(enum form form, char *to, struct eio_msg *m, const struct part *p)
+{
+    size_t n = packet_len(form, p);
+    switch (form) {
+    case POLL:
+        if (p != m->parts) *to++ = EIO_SEPARATOR;
+        return to;
+    case POLL3:
+        to = put_digits(to, p->binary ? n : eio3_units(sv_make(frames_of(m) + p->off, n)), '0');
+        *to++ = ':';
+        return to;
+    case POLL3_BINARY:
+        *to++ = p->binary;
+        to = put_digits(to, n, 0);
+        *to++ = '\xff';
+        return to;
+    case WS3: return put_header(to, p->binary ? WS_BINARY : WS_TEXT, n);
+    default: return put_header(to, WS_TEXT, n);
+    }
+}
+
+static struct bytes make_form(struct eio_msg *m, enum form form)
+{
+    size_t room = 0;
+    for (unsigned i = 0; i < m->nparts; i++) {
+        size_t n = packet_len(form, &m->parts[i]);
+        room += frame_len(form, n) + n;
+    }
+    char *start = x_malloc(room), *to = start;
+    for (unsigned i = 0; i < m->nparts; i++) {
+        to = put_framing(form, to, m, &m->parts[i]);
+        to = put_packet(form, to, m, &m->parts[i]);
+    }
+    assert(to <= start + room);
+    return (struct bytes){start, (size_t)(to - start)};
+}
+
+static struct str_view get_form(struct eio_msg *m, enum form form)
+{
+    if (!m->forms) m->forms = x_calloc(FORMS, sizeof(*m->forms));
+    struct bytes *b = &m->forms[form];
+    if (!b->p) *b = make_form(m, form);
+    return sv_make(b->p, b->n);
 }
 
 struct str_view eio_msg_ws_b64(struct eio_msg *m)
 {
-    if (m->nparts == 1 && !m->parts[0].binary) return eio_msg_ws(m);
-    if (!m->b64) {
-        size_t len = 0;
-        for (unsigned i = 0; i < m->nparts; i++)
-            len += header_len(text_len(&m->parts[i])) + text_len(&m->parts[i]);
-        char *to = m->b64 = x_malloc(len);
-        for (unsigned i = 0; i < m->nparts; i++) {
-            to = put_header(to, WS_TEXT, text_len(&m->parts[i]));
-            to = put_text(to, m, &m->parts[i]);
-        }
-        m->b64_len = len;
-    }
-    return sv_make(m->b64, m->b64_len);
+    return eio_msg_has_binary(m) ? get_form(m, WS_B64) : eio_msg_ws(m);
+}
+
+struct str_view eio_msg_poll(struct eio_msg *m)
+{
+    if (eio_msg_has_binary(m)) return get_form(m, POLL);
+    return sv_make(frames_of(m) + m->parts[0].off, m->parts[0].len);
+}
+
+struct str_view eio_msg_ws3(struct eio_msg *m)
+{
+    return eio_msg_has_binary(m) ? get_form(m, WS3) : eio_msg_ws(m);
+}
+
+struct str_view eio_msg_ws3_b64(struct eio_msg *m)
+{
+    return eio_msg_has_binary(m) ? get_form(m, WS3_B64) : eio_msg_ws(m);
+}
+
+struct str_view eio_msg_poll3(struct eio_msg *m)
+{
+    return get_form(m, POLL3);
+}
+
+struct str_view eio_msg_poll3_binary(struct eio_msg *m)
+{
+    return get_form(m, POLL3_BINARY);
 }
