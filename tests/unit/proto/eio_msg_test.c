@@ -1,5 +1,5 @@
-/* The bytes of outgoing messages in their three forms, at every size where a WebSocket frame's
- * header changes, against encoders as simple as can be. */
+/* The bytes of outgoing messages in their forms, at every size where a WebSocket frame's header
+ * changes, against encoders as simple as can be. */
 /* System */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -168,6 +168,141 @@ static void attachments_follow_their_text(void **state)
     }
 }
 
+/* --- Engine.IO 3 */
+
+/* A packet of a text payload; units of what follows. */
+static void add_length(size_t units)
+{
+    char text[24];
+    add(text, (size_t)snprintf(text, sizeof(text), "%zu:", units));
+}
+
+/* What stands before a packet of a binary payload. */
+static void add_binary_length(int kind, size_t n)
+{
+    char text[24];
+    int len = snprintf(text, sizeof(text), "%zu", n);
+    for (int i = 0; i < len; i++)
+        text[i] = (char)(text[i] - '0');
+    add(kind ? "\1" : "\0", 1);
+    add(text, (size_t)len);
+    add("\xff", 1);
+}
+
+static void v3_text_at_every_size(void **state)
+{
+    static char ascii[LARGEST];
+    (void)state;
+    memset(ascii, 'x', sizeof(ascii));
+    for (unsigned i = 0; i < NSIZES; i++) {
+        size_t n = sizes[i];
+        struct eio_msg *m = eio_msg_new(sv_make(ascii, n), SV(""), NULL, 0);
+        assert_false(eio_msg_has_binary(m));
+        assert_ptr_equal(eio_msg_ws3(m).p, eio_msg_ws(m).p);
+        assert_ptr_equal(eio_msg_ws3_b64(m).p, eio_msg_ws(m).p);
+        assert_int_equal(eio_msg_ws3(m).n, eio_msg_ws(m).n);
+        assert_int_equal(eio_msg_ws3_b64(m).n, eio_msg_ws(m).n);
+        add_length(1 + n);
+        add("4", 1);
+        add(ascii, n);
+        assert_bytes(eio_msg_poll3(m));
+        add_binary_length(0, 1 + n);
+        add("4", 1);
+        add(ascii, n);
+        assert_bytes(eio_msg_poll3_binary(m));
+        eio_msg_rele(m);
+    }
+}
+
+static void v3_binary_at_every_size(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < NSIZES; i++) {
+        size_t n = sizes[i];
+        struct eio_msg *m = eio_msg_new_binary(sv_make(bytes, n));
+        assert_true(eio_msg_has_binary(m));
+        add_header(0x82, 1 + n);
+        add("\4", 1);
+        add(bytes, n);
+        assert_bytes(eio_msg_ws3(m));
+        add_header(0x81, 2 + base64_len(n));
+        add("b4", 2);
+        add_base64(bytes, n);
+        assert_bytes(eio_msg_ws3_b64(m));
+        add_length(2 + base64_len(n));
+        add("b4", 2);
+        add_base64(bytes, n);
+        assert_bytes(eio_msg_poll3(m));
+        add_binary_length(1, 1 + n);
+        add("\4", 1);
+        add(bytes, n);
+        assert_bytes(eio_msg_poll3_binary(m));
+        eio_msg_rele(m);
+    }
+}
+
+static void v3_attachments_follow_their_text(void **state)
+{
+    struct str_view parts[] = {SV("\1\2\3\4"), SV(""), SV("a")};
+    (void)state;
+    struct eio_msg *m = eio_msg_new(SV("53-"), SV("[\"\xc3\xa4\"]"), parts, 3);
+    assert_true(eio_msg_has_binary(m));
+    assert_true(sv_eq(eio_msg_ws3(m), SV("\x81\x0a"
+                                         "453-[\"\xc3\xa4\"]"
+                                         "\x82\5\4\1\2\3\4\x82\1\4\x82\2\4"
+                                         "a")));
+    assert_true(sv_eq(eio_msg_ws3_b64(m), SV("\x81\x0a"
+                                             "453-[\"\xc3\xa4\"]"
+                                             "\x81\x0a"
+                                             "b4AQIDBA==\x81\2"
+                                             "b4\x81\6"
+                                             "b4YQ==")));
+    assert_true(sv_eq(eio_msg_poll3(m), SV("9:453-[\"\xc3\xa4\"]10:b4AQIDBA==2:b46:b4YQ==")));
+    assert_true(sv_eq(eio_msg_poll3_binary(m), SV("\0\1\0\xff"
+                                                  "453-[\"\xc3\xa4\"]"
+                                                  "\1\5\xff\4\1\2\3\4\1\1\xff\4\1\2\xff\4"
+                                                  "a")));
+    eio_msg_rele(m);
+}
+
+/* UTF-16 units in text, bytes in binary. */
+static void v3_lengths_count_what_the_form_counts(void **state)
+{
+    static const struct {
+        const char *text, *poll, *binary;
+    } rows[] = {
+        {"hello", "6:4hello",
+         "\6\xff"
+         "4hello"},
+        {"\xe2\x82\xac", "2:4\xe2\x82\xac",
+         "\4\xff"
+         "4\xe2\x82\xac"},
+        {"\xf0\x9f\x98\x80", "3:4\xf0\x9f\x98\x80",
+         "\5\xff"
+         "4\xf0\x9f\x98\x80"},
+        {"\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac",
+         "5:4\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac",
+         "\1\3\xff"
+         "4\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct eio_msg *m = eio_msg_new(sv_of(rows[i].text), SV(""), NULL, 0);
+        assert_true(sv_eq(eio_msg_poll3(m), sv_of(rows[i].poll)));
+        struct str_view binary = eio_msg_poll3_binary(m);
+        assert_int_equal(binary.p[0], 0);
+        assert_true(sv_eq(sv_skip(binary, 1), sv_of(rows[i].binary)));
+        eio_msg_rele(m);
+    }
+    struct eio_msg *pong = eio_msg_new_control(EIO_PONG, SV(""));
+    assert_true(sv_eq(eio_msg_poll3(pong), SV("1:3")));
+    assert_true(sv_eq(eio_msg_ws3(pong), SV("\x81\x01"
+                                            "3")));
+    eio_msg_rele(pong);
+}
+
+/* --- examples and control packets */
+
 /* The examples of the protocol's document. */
 static void examples_of_the_protocol(void **state)
 {
@@ -216,6 +351,10 @@ static void forms_are_made_once(void **state)
     assert_ptr_equal(eio_msg_poll(m).p, eio_msg_poll(m).p);
     assert_ptr_equal(eio_msg_ws_b64(m).p, eio_msg_ws_b64(m).p);
     assert_ptr_not_equal(eio_msg_poll(m).p, eio_msg_ws_b64(m).p);
+    assert_ptr_equal(eio_msg_ws3(m).p, eio_msg_ws3(m).p);
+    assert_ptr_equal(eio_msg_ws3_b64(m).p, eio_msg_ws3_b64(m).p);
+    assert_ptr_equal(eio_msg_poll3(m).p, eio_msg_poll3(m).p);
+    assert_ptr_equal(eio_msg_poll3_binary(m).p, eio_msg_poll3_binary(m).p);
     eio_msg_rele(m);
 }
 
@@ -244,6 +383,10 @@ int main(void)
         cmocka_unit_test(text_at_every_size),
         cmocka_unit_test(binary_at_every_size),
         cmocka_unit_test(attachments_follow_their_text),
+        cmocka_unit_test(v3_text_at_every_size),
+        cmocka_unit_test(v3_binary_at_every_size),
+        cmocka_unit_test(v3_attachments_follow_their_text),
+        cmocka_unit_test(v3_lengths_count_what_the_form_counts),
         cmocka_unit_test(examples_of_the_protocol),
         cmocka_unit_test(control_packets_of_every_type),
         cmocka_unit_test(forms_are_made_once),
