@@ -114,11 +114,11 @@ static bool take_length(struct str_view *rest, char zero, char end, size_t *len)
 }
 
 /* The next packet of a text payload. */
-static enum verdict next_text(struct eio3_payload *in, size_t units, struct buf *scratch,
-                              struct eio_packet *out)
+static enum verdict next_text(struct eio3_payload *in, struct buf *scratch, struct eio_packet *out)
 {
-    size_t got, n = measure(in->rest, units, &got);
-    struct str_view text = take(&in->rest, n);
+    size_t units, got;
+    if (!take_length(&in->rest, '0', ':', &units)) return VERDICT_BAD;
+    struct str_view text = take(&in->rest, measure(in->rest, units, &got));
     if (got != units || !utf8_is_valid(text)) return VERDICT_BAD;
     return eio3_packet_decode(text, scratch, out);
 }
@@ -137,21 +137,13 @@ static enum verdict next_binary(struct eio3_payload *in, struct buf *scratch,
 
 bool eio3_payload_next(struct eio3_payload *in, struct buf *scratch, struct eio_packet *out)
 {
-    enum verdict v = VERDICT_BAD;
-    size_t units = 0;
-    if (in->bad) return false;
     buf_clear(scratch);
-    if (in->binary) {
-        if (in->rest.n == 0) return false;
-        v = next_binary(in, scratch, out);
-    } else {
-        while (units == 0) {
-            if (in->rest.n == 0) return false;
-            /* "0:", an empty list, is passed over wherever it stands, as in the reference. */
-            if (!take_length(&in->rest, '0', ':', &units)) break;
-        }
-        if (units) v = next_text(in, units, scratch, out);
-    }
+    if (in->bad) return false;
+    /* "0:", an empty list, is passed over wherever it stands, as in the reference. */
+    while (!in->binary && sv_starts_with(in->rest, SV("0:")))
+        in->rest = sv_skip(in->rest, 2);
+    if (in->rest.n == 0) return false;
+    enum verdict v = in->binary ? next_binary(in, scratch, out) : next_text(in, scratch, out);
     in->bad = v != VERDICT_OK;
     return !in->bad;
 }

@@ -303,6 +303,9 @@ static const struct bad_body bad_text_bodies[] = {
     {B("18446744073709551617:4"), 0}, /* 1 modulo 2^64 */
     {B("4294967297:4"), 0},
     {B("1:7"), 0},
+    {B("2b4"), 0}, /* what follows the digits is a packet */
+    {B("1/4"), 0},
+    {B("142"), 0},
     {B("1:21:x"), 1},
     {B("1:b"), 0},
     {B("5:b4AQI"), 0},
