@@ -55,6 +55,15 @@ static size_t ascii_run(struct str_view s, size_t max)
     return i;
 }
 
+/* Bytes of ASCII that s begins with. */
+static size_t ascii_len(struct str_view s)
+{
+    size_t i = ascii_run(s, SIZE_MAX);
+    while (i < s.n && (unsigned char)s.p[i] < 0x80)
+        i++;
+    return i;
+}
+
 /* Bytes that the first characters of s take which together have max units, or as many as there are;
  * *units: how many these have, max + 1 if the last one is a pair that max would cut. */
 static size_t measure(struct str_view s, size_t max, size_t *units)
@@ -80,6 +89,64 @@ size_t eio3_units(struct str_view text)
     size_t units;
     measure(text, SIZE_MAX, &units);
     return units;
+}
+
+/* Where JSON begins in a packet: behind type, namespace and id. */
+static size_t json_start(struct str_view text)
+{
+    size_t i = 0;
+    while (i < text.n && text.p[i] != '[' && text.p[i] != '{' && text.p[i] != '"')
+        i++;
+    return i;
+}
+
+/* Takes the character above ASCII that *s, well-formed, begins with. */
+static unsigned take_point(struct str_view *s)
+{
+    unsigned char first = (unsigned char)s->p[0];
+    unsigned point = first & (first >= 0xf0 ? 0x07 : first >= 0xe0 ? 0x0f : 0x1f);
+    for (*s = sv_skip(*s, 1); s->n && is_continuation(s->p[0]); *s = sv_skip(*s, 1))
+        point = point << 6 | ((unsigned char)s->p[0] & 0x3fu);
+    return point;
+}
+
+static void put_unit(char to[6], unsigned unit)
+{
+    static const char hex[] = "0123456789abcdef";
+    to[0] = '\\';
+    to[1] = 'u';
+    for (int i = 0; i < 4; i++)
+        to[2 + i] = hex[unit >> (12 - 4 * i) & 15];
+}
+
+static bool add_escape(struct buf *out, unsigned point)
+{
+    char escape[12];
+    bool pair = point >= 0x10000;
+    put_unit(escape, pair ? 0xd800 + ((point - 0x10000) >> 10) : point);
+    if (pair) put_unit(escape + 6, 0xdc00 + (point & 0x3ff));
+    return buf_add(out, escape, pair ? 12 : 6);
+}
+
+bool eio3_escape(struct str_view text, struct buf *out)
+{
+    size_t start = out->n, plain = ascii_len(text);
+    enum json_kind kind;
+    const char *why;
+    /* JSON has such characters in strings only, where each can be escaped. */
+    size_t json = json_start(text);
+    if (plain == text.n || plain < json || !utf8_is_valid(text) ||
+        !json_scan_value(sv_skip(text, json), JSON_DEPTH_LIMIT, -1, &kind, &why))
+        return false;
+    bool fits = true;
+    while (fits && text.n) {
+        plain = ascii_len(text);
+        fits = buf_add(out, text.p, plain);
+        text = sv_skip(text, plain);
+        if (fits && text.n) fits = add_escape(out, take_point(&text));
+    }
+    if (!fits) out->n = start;
+    return fits;
 }
 
 void eio3_payload_init(struct eio3_payload *in, bool binary, struct str_view body)

@@ -27,6 +27,13 @@ enum verdict eio3_packet_decode_binary(struct str_view bytes, struct eio_packet 
 /* Length of UTF-8 text in UTF-16 code units, which a text payload's lengths count. */
 size_t eio3_units(struct str_view text);
 
+/* Clients of 1.x expect text in a text payload to be UTF-8 encoded twice, and end the session over
+ * any other character above ASCII; those of 2.x, which are told apart by nothing, expect it once.
+ * Escapes both understand: if text is a packet of ASCII followed by JSON, and not all ASCII, appends
+ * it to out with each character above ASCII as a \u escape of the same value; at most thrice the
+ * length. False, and out unchanged in length, if text is not like that or out is full. */
+bool eio3_escape(struct str_view text, struct buf *out) MUST_CHECK;
+
 /* Walks a polling body. */
 struct eio3_payload {
     struct str_view rest;

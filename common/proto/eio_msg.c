@@ -167,20 +167,19 @@ static bool is_base64(enum form form)
     return form != WS3 && form != POLL3_BINARY;
 }
 
-/* Length of a packet, without what frames it. */
-static size_t packet_len(enum form form, const struct part *p)
+/* Length of a packet of n bytes, without what frames it. */
+static size_t packet_len(enum form form, bool binary, size_t n)
 {
-    if (!p->binary) return p->len;
-    return binary_mark(form).n + (is_base64(form) ? B64_ENCODED_LEN(p->len) : p->len);
+    if (!binary) return n;
+    return binary_mark(form).n + (is_base64(form) ? B64_ENCODED_LEN(n) : n);
 }
 
-static char *put_packet(enum form form, char *to, struct eio_msg *m, const struct part *p)
+static char *put_packet(enum form form, char *to, bool binary, struct str_view data)
 {
-    struct str_view data = {frames_of(m) + p->off, p->len};
-    if (p->binary) to = put(to, binary_mark(form));
-    if (!p->binary || !is_base64(form)) return put(to, data);
+    if (binary) to = put(to, binary_mark(form));
+    if (!binary || !is_base64(form)) return put(to, data);
     /* A buffer over memory of exactly the right size: the encoder never grows it. */
-    struct buf b = {.p = to, .cap = B64_ENCODED_LEN(p->len), .max = B64_ENCODED_LEN(p->len)};
+    struct buf b = {.p = to, .cap = B64_ENCODED_LEN(data.n), .max = B64_ENCODED_LEN(data.n)};
     bool fits = b64_encode(&b, data.p, data.n);
     assert(fits && b.p == to);
     (void)fits;
@@ -215,41 +214,61 @@ static size_t frame_len(enum form form, size_t n)
     }
 }
 
-static char *put_framing(enum form form, char *to, struct eio_msg *m, const struct part *p)
+/* first: the packet is the message's first one. */
+static char *put_framing(enum form form, char *to, bool first, bool binary, struct str_view data)
 {
-    size_t n = packet_len(form, p);
+    size_t n = packet_len(form, binary, data.n);
     switch (form) {
     case POLL:
-        if (p != m->parts) *to++ = EIO_SEPARATOR;
+        if (!first) *to++ = EIO_SEPARATOR;
         return to;
     case POLL3:
-        to = put_digits(to, p->binary ? n : eio3_units(sv_make(frames_of(m) + p->off, n)), '0');
+        to = put_digits(to, binary ? n : eio3_units(data), '0');
         *to++ = ':';
         return to;
     case POLL3_BINARY:
-        *to++ = p->binary;
+        *to++ = binary;
         to = put_digits(to, n, 0);
         *to++ = '\xff';
         return to;
-    case WS3: return put_header(to, p->binary ? WS_BINARY : WS_TEXT, n);
+    case WS3: return put_header(to, binary ? WS_BINARY : WS_TEXT, n);
     default: return put_header(to, WS_TEXT, n);
     }
 }
 
-static struct bytes make_form(struct eio_msg *m, enum form form)
+static struct str_view data_of(struct eio_msg *m, unsigned i)
+{
+    return sv_make(frames_of(m) + m->parts[i].off, m->parts[i].len);
+}
+
+/* first: what is to stand for the first packet's data. */
+static struct bytes put_form(struct eio_msg *m, enum form form, struct str_view first)
 {
     size_t room = 0;
     for (unsigned i = 0; i < m->nparts; i++) {
-        size_t n = packet_len(form, &m->parts[i]);
+        size_t n = packet_len(form, m->parts[i].binary, i ? m->parts[i].len : first.n);
         room += frame_len(form, n) + n;
     }
     char *start = x_malloc(room), *to = start;
     for (unsigned i = 0; i < m->nparts; i++) {
-        to = put_framing(form, to, m, &m->parts[i]);
-        to = put_packet(form, to, m, &m->parts[i]);
+        struct str_view data = i ? data_of(m, i) : first;
+        to = put_framing(form, to, i == 0, m->parts[i].binary, data);
+        to = put_packet(form, to, m->parts[i].binary, data);
     }
     assert(to <= start + room);
     return (struct bytes){start, (size_t)(to - start)};
+}
+
+static struct bytes make_form(struct eio_msg *m, enum form form)
+{
+    struct str_view first = data_of(m, 0);
+    struct buf escaped;
+    buf_init(&escaped, 3 * first.n);
+    if (form == POLL3 && !m->parts[0].binary && eio3_escape(first, &escaped))
+        first = buf_view(&escaped);
+    struct bytes made = put_form(m, form, first);
+    buf_fini(&escaped);
+    return made;
 }
 
 static struct str_view get_form(struct eio_msg *m, enum form form)
@@ -268,7 +287,7 @@ struct str_view eio_msg_ws_b64(struct eio_msg *m)
 struct str_view eio_msg_poll(struct eio_msg *m)
 {
     if (eio_msg_has_binary(m)) return get_form(m, POLL);
-    return sv_make(frames_of(m) + m->parts[0].off, m->parts[0].len);
+    return data_of(m, 0);
 }
 
 struct str_view eio_msg_ws3(struct eio_msg *m)

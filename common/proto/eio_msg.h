@@ -44,7 +44,8 @@ bool eio_msg_has_binary(const struct eio_msg *m);
 struct str_view eio_msg_ws3(struct eio_msg *m);
 /* Frames for a WebSocket that asked for base64: text frames only, binary is "b4" + base64. */
 struct str_view eio_msg_ws3_b64(struct eio_msg *m);
-/* For a text payload: each packet behind its length in UTF-16 code units. */
+/* For a text payload: each packet behind its length in UTF-16 code units, and JSON as ASCII
+ * (eio3_escape() says why). */
 struct str_view eio_msg_poll3(struct eio_msg *m);
 /* For a binary payload, which an answer is if the client takes binary and eio_msg_has_binary() says
  * so of any message in it: then all its messages are in this form. */

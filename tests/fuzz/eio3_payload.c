@@ -1,7 +1,7 @@
 /* Engine.IO 3 bodies from a hostile peer. The first byte of the input says what the rest is: 't' a
  * text payload, 'b' a binary one, 'j' a JSONP form; anything else is a payload on its way out
  * through JSONP. What must hold: each packet that decodes is framed by eio_msg as the very same bytes
- * that it came as, so nothing has two readings; walking ends, once; the scratch buffer's maximum is
+ * that it came as (but for JSON's escapes), so nothing has two readings; walking ends, once; the scratch buffer's maximum is
  * the bound, exactly; what the reference's client escapes comes back, and nothing leaves a script's
  * string. */
 /* System */
@@ -36,13 +36,54 @@ static void check_ws(struct eio_msg *m, const struct eio_packet *p, struct buf *
     assert(again.type == p->type && again.binary == p->binary && sv_eq(again.data, p->data));
 }
 
+/* The escaped text is ASCII, and the same JSON (compared where it is a string). */
+static void check_escaped(struct str_view text, struct str_view ascii)
+{
+    struct buf a, b;
+    enum json_kind kind;
+    const char *why;
+    size_t json = 0;
+    while (!strchr("[{\"", text.p[json]))
+        json++;
+    for (size_t i = 0; i < ascii.n; i++)
+        assert((unsigned char)ascii.p[i] < 0x80);
+    assert(memcmp(text.p, ascii.p, json) == 0);
+    text = sv_skip(text, json);
+    ascii = sv_skip(ascii, json);
+    assert(json_scan_value(ascii, JSON_DEPTH_LIMIT, -1, &kind, &why) && kind == json_kind_of(text));
+    if (kind != JSON_STRING || text.p[text.n - 1] != '"') return;
+    buf_init(&a, 3 * text.n);
+    buf_init(&b, 3 * text.n);
+    assert(json_string_decode(&a, text, NULL) && json_string_decode(&b, ascii, NULL));
+    assert(sv_eq(buf_view(&a), buf_view(&b)));
+    buf_fini(&a);
+    buf_fini(&b);
+}
+
+/* bytes is a packet of a text payload. */
+static void check_text(struct eio_msg *m, bool binary, struct str_view bytes)
+{
+    struct str_view text = sv_skip(bytes, sv_find(bytes, ':') + 1);
+    struct buf ascii, want;
+    buf_init(&ascii, 3 * text.n);
+    buf_init(&want, 3 * text.n + 24);
+    if (!binary && eio3_escape(text, &ascii)) {
+        check_escaped(text, buf_view(&ascii));
+        assert(buf_addf(&want, "%zu:", ascii.n) && buf_add_sv(&want, buf_view(&ascii)));
+        bytes = buf_view(&want);
+    }
+    assert(sv_eq(eio_msg_poll3(m), bytes));
+    buf_fini(&ascii);
+    buf_fini(&want);
+}
+
 static void check_packet(const struct eio_packet *p, bool binary, struct str_view bytes)
 {
     struct buf scratch;
     struct eio_msg *m = msg_of(p);
     assert(p->type <= EIO_NOOP);
     if (!m) return;
-    if (!binary) assert(sv_eq(eio_msg_poll3(m), bytes));
+    if (!binary) check_text(m, p->binary, bytes);
     /* Base64 in a binary payload is read, but never written. */
     if (binary && p->binary == (bytes.p[0] == 1)) assert(sv_eq(eio_msg_poll3_binary(m), bytes));
     buf_init(&scratch, p->data.n);

@@ -150,6 +150,49 @@ static void lengths_count_utf16_units(void **state)
     }
 }
 
+/* The escapes of JSON for text that clients of 1.x would not take; what is no JSON stays. */
+static void json_can_be_ascii(void **state)
+{
+    static const struct {
+        struct str_view text, ascii; /* ascii empty: stays */
+    } rows[] = {
+        {B("42[\"\xc3\xa9\"]"), B("42[\"\\u00e9\"]")},
+        {B("42[\"" EURO SMILE "x\"]"), B("42[\"\\u20ac\\ud83d\\ude00x\"]")},
+        {B("42/a,7[\"m\",{\"" EURO "\":1}]"), B("42/a,7[\"m\",{\"\\u20ac\":1}]")},
+        {B("44/a,\"\xf4\x8f\xbf\xbf\xf0\x90\x80\x80\""),
+         B("44/a,\"\\udbff\\udfff\\ud800\\udc00\"")},
+        {B("40{\"k\":\"\xc2\x80\xef\xbf\xbf\"}"), B("40{\"k\":\"\\u0080\\uffff\"}")},
+        {B("42[\"1234567812345678" EURO "12345678" EURO "\"]"),
+         B("42[\"1234567812345678\\u20ac12345678\\u20ac\"]")},
+        {B(""), B("")},
+        {B("42[\"plain\"]"), B("")},
+        {B("4" EURO), B("")},
+        {B("4say \"" EURO), B("")},
+        {B("42[\"" EURO "\"],"), B("")},
+        {B("42/" EURO ",[\"" EURO "\"]"), B("")},
+        {B("42[" EURO "]"), B("")},
+        {B("42[\"\xe2\x82\"]"), B("")},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct buf out;
+        bool escapes = rows[i].ascii.n > 0;
+        char *copy = copy_of(rows[i].text);
+        buf_init(&out, escapes ? rows[i].ascii.n : 100);
+        bool did = eio3_escape(sv_make(copy, rows[i].text.n), &out);
+        if (did != escapes || !sv_eq(buf_view(&out), rows[i].ascii)) fail_msg("row %zu", i);
+        assert_true(out.n <= 3 * rows[i].text.n);
+        buf_fini(&out);
+        for (size_t max = 0; max < rows[i].ascii.n; max++) {
+            buf_init(&out, max);
+            assert_false(eio3_escape(sv_make(copy, rows[i].text.n), &out));
+            assert_int_equal(out.n, 0);
+            buf_fini(&out);
+        }
+        x_free(copy);
+    }
+}
+
 /* --- bodies */
 
 struct body {
@@ -451,6 +494,7 @@ int main(void)
         cmocka_unit_test(the_first_byte_of_a_binary_frame_is_its_type),
         cmocka_unit_test(scratch_bounds_base64),
         cmocka_unit_test(lengths_count_utf16_units),
+        cmocka_unit_test(json_can_be_ascii),
         cmocka_unit_test(good_bodies),
         cmocka_unit_test(every_truncation),
         cmocka_unit_test(bad_bodies),

@@ -257,7 +257,7 @@ static void v3_attachments_follow_their_text(void **state)
                                              "b4AQIDBA==\x81\2"
                                              "b4\x81\6"
                                              "b4YQ==")));
-    assert_true(sv_eq(eio_msg_poll3(m), SV("9:453-[\"\xc3\xa4\"]10:b4AQIDBA==2:b46:b4YQ==")));
+    assert_true(sv_eq(eio_msg_poll3(m), SV("14:453-[\"\\u00e4\"]10:b4AQIDBA==2:b46:b4YQ==")));
     assert_true(sv_eq(eio_msg_poll3_binary(m), SV("\0\1\0\xff"
                                                   "453-[\"\xc3\xa4\"]"
                                                   "\1\5\xff\4\1\2\3\4\1\1\xff\4\1\2\xff\4"
