@@ -43,7 +43,7 @@ static void check_escaped(struct str_view text, struct str_view ascii)
     enum json_kind kind;
     const char *why;
     size_t json = 0;
-    while (!strchr("[{\"", text.p[json]))
+    while (text.p[json] != '[' && text.p[json] != '{' && text.p[json] != '"')
         json++;
     for (size_t i = 0; i < ascii.n; i++)
         assert((unsigned char)ascii.p[i] < 0x80);
