@@ -6,7 +6,9 @@
  *   does the pong's time start anew: our pause is not the client's fault.
  * - "closed" is the last thing said; nothing is sent behind it.
  * - The reference clears a running pong deadline at an upgrade and may then never ping again; here
- *   the deadline is set anew. */
+ *   the deadline is set anew.
+ * - Version 3: the client pings, and only its pings keep the session. The reference stops that clock
+ *   at an upgrade and never starts it again; here it goes on. */
 
 /* System */
 #include <assert.h>
@@ -18,13 +20,15 @@
 #define LATE_MS 100
 
 void eio_session_init(struct eio_session *s, const struct eio_settings *set,
-                      const struct eio_session_ops *ops, enum eio_transport transport, uint64_t now)
+                      const struct eio_session_ops *ops, enum eio_version version,
+                      enum eio_transport transport, uint64_t now)
 {
     *s = (struct eio_session){
         .set = set,
         .ops = ops,
         .transport = (uint8_t)transport,
-        .heartbeat_at = now + set->ping_interval,
+        .version = (uint8_t)version,
+        .heartbeat_at = now + set->ping_interval + (version == EIO_V3 ? set->ping_timeout : 0),
     };
 }
 
@@ -62,8 +66,28 @@ void eio_session_bad_packet(struct eio_session *s)
     if (s->state == EIO_STATE_OPEN) finish_telling(s, EIO_CLOSE, REASON_PARSE_ERROR);
 }
 
+/* "invalid heartbeat direction" */
+static void wrong_direction(struct eio_session *s)
+{
+    finish_telling(s, EIO_CLOSE, REASON_TRANSPORT_ERROR);
+}
+
+static void on_ping(struct eio_session *s, uint64_t now)
+{
+    if (s->version != EIO_V3) {
+        wrong_direction(s);
+        return;
+    }
+    s->heartbeat_at = now + s->set->ping_interval + s->set->ping_timeout;
+    s->ops->send(s, EIO_PONG);
+}
+
 static void on_pong(struct eio_session *s, uint64_t now)
 {
+    if (s->version == EIO_V3) {
+        wrong_direction(s);
+        return;
+    }
     if (!s->awaits_pong) return;
     s->awaits_pong = false;
     s->heartbeat_at = now + s->set->ping_interval;
@@ -88,9 +112,7 @@ void eio_session_packet(struct eio_session *s, const struct eio_packet *p, uint6
     switch (p->type) {
     case EIO_MESSAGE: s->ops->message(s, p->binary, p->data); break;
     case EIO_PONG: on_pong(s, now); break;
-    case EIO_PING: /* "invalid heartbeat direction" */
-        finish_telling(s, EIO_CLOSE, REASON_TRANSPORT_ERROR);
-        break;
+    case EIO_PING: on_ping(s, now); break;
     case EIO_CLOSE: /* a pending poll is released with a noop */
         finish_telling(s, EIO_NOOP, REASON_TRANSPORT_CLOSE);
         break;
@@ -190,7 +212,7 @@ uint64_t eio_session_deadline(const struct eio_session *s)
 
 static void on_heartbeat(struct eio_session *s, uint64_t now)
 {
-    if (s->awaits_pong) {
+    if (s->awaits_pong || s->version == EIO_V3) {
         finish_telling(s, EIO_CLOSE, REASON_PING_TIMEOUT);
         return;
     }

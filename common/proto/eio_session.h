@@ -1,9 +1,10 @@
-/* An Engine.IO 4 session as a state machine without I/O: heartbeat, polling rules, upgrade, close.
+/* An Engine.IO session (version 4 or 3) as a state machine without I/O: heartbeat, polling rules,
+ * upgrade, close. The versions differ in who pings; all else is the same.
  *
  * It is told what arrives and what time it is, and answers through one table of functions. It owns
  * no queue and no transport: the caller (the connection) does, and asks eio_session_deadline() when
- * to call eio_session_tick(). Source: engine.io-protocol v4 and engine.io 6.6; sentences quoted in
- * the .c.
+ * to call eio_session_tick(). Source: engine.io-protocol v4 and v3, engine.io 6.6; sentences quoted
+ * in the .c.
  *
  *   OPEN ── close(), when a polling client must wait for its next poll to be told ──▶ CLOSING
  *     │                                                                                  │
@@ -29,7 +30,7 @@ struct eio_settings {
 /* What the session asks of its connection. None may free the session; those marked may call back
  * into it. */
 struct eio_session_ops {
-    /* Queue a control packet (ping, noop, close) on the session's transport. */
+    /* Queue a control packet (ping, pong, noop, close) on the session's transport. */
     void (*send)(struct eio_session *s, enum eio_type type);
     /* Answer "3probe" on the probing WebSocket. */
     void (*probe_pong)(struct eio_session *s);
@@ -49,23 +50,25 @@ struct eio_session_ops {
 
 enum eio_state { EIO_STATE_OPEN, EIO_STATE_CLOSING, EIO_STATE_CLOSED };
 enum eio_transport { EIO_POLLING, EIO_WEBSOCKET };
+enum eio_version { EIO_V3 = 3, EIO_V4 = 4 };
 enum eio_probe { EIO_PROBE_NONE, EIO_PROBE_OPEN, EIO_PROBE_PROBED };
 
 /* Embedded in the connection; read freely, changed only by the functions below. */
 struct eio_session {
     const struct eio_settings *set;
     const struct eio_session_ops *ops;
-    uint64_t heartbeat_at; /* next ping, or the last moment for a pong */
+    uint64_t heartbeat_at; /* next ping, or the last moment for a pong; of V3, for a ping */
     uint64_t probe_at;     /* next noop for a pending poll while probing; 0: none */
     uint64_t limit_at; /* end of the probe (OPEN) or of the wait for a poll (CLOSING); 0: none */
     uint8_t state, transport, probe;
     bool awaits_pong, pong_extended, poll_pending;
     uint8_t close_reason; /* while CLOSING */
+    uint8_t version;
 };
 
 void eio_session_init(struct eio_session *s, const struct eio_settings *set,
-                      const struct eio_session_ops *ops, enum eio_transport transport,
-                      uint64_t now);
+                      const struct eio_session_ops *ops, enum eio_version version,
+                      enum eio_transport transport, uint64_t now);
 
 /* A packet from the session's transport. */
 void eio_session_packet(struct eio_session *s, const struct eio_packet *p, uint64_t now);

@@ -49,14 +49,17 @@ static bool take_attachments(struct str_view *text, const struct sio_limits *lim
     return true;
 }
 
-static bool take_nsp(struct str_view *text, const struct sio_limits *limits, struct str_view *nsp)
+static bool take_nsp(struct str_view *text, const struct sio_limits *limits, struct str_view *nsp,
+                     struct str_view *query)
 {
     *nsp = SV("/");
+    *query = SV("");
     if (text->n == 0 || text->p[0] != '/') return true;
     size_t n = sv_find(*text, ',');
     struct str_view whole = sv_make(text->p, n);
     *text = sv_skip(*text, n < text->n ? n + 1 : n);
     *nsp = sv_make(whole.p, sv_find(whole, '?'));
+    if (nsp->n < whole.n) *query = sv_skip(whole, nsp->n + 1);
     return nsp->n <= limits->max_nsp;
 }
 
@@ -121,7 +124,7 @@ enum verdict sio_packet_decode(struct str_view text, const struct sio_limits *li
     if (is_binary(out->type) && !take_attachments(&text, limits, &out->attachments, why))
         return VERDICT_BAD;
     *why = "namespace too long";
-    if (!take_nsp(&text, limits, &out->nsp)) return VERDICT_BAD;
+    if (!take_nsp(&text, limits, &out->nsp, &out->nsp_query)) return VERDICT_BAD;
     if (text.n && is_digit(text.p[0])) {
         *why = "illegal id";
         out->has_id = true;

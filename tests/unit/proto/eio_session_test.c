@@ -1,4 +1,4 @@
-/* Engine.IO 4 sessions, rule by rule: each case is a script of what arrives and when, with every
+/* Engine.IO sessions, rule by rule: each case is a script of what arrives and when, with every
  * word that the session says in answer. */
 /* System */
 #include <inttypes.h>
@@ -140,10 +140,11 @@ static void act(const char *word)
         fail_msg("no such act: %s", word);
 }
 
-static void run(const char *name, enum eio_transport transport, const struct step *steps)
+static void run(const char *name, enum eio_version version, enum eio_transport transport,
+                const struct step *steps)
 {
     fake.now = T0;
-    eio_session_init(&fake.s, &usual, &ops, transport, T0);
+    eio_session_init(&fake.s, &usual, &ops, version, transport, T0);
     for (unsigned i = 0; steps[i].act; i++) {
         fake.now = T0 + steps[i].at;
         fake.said[0] = '\0';
@@ -154,11 +155,13 @@ static void run(const char *name, enum eio_transport transport, const struct ste
     }
 }
 
-#define RUN(transport, ...)                                                                        \
+#define RUN(transport, ...) RUN_OF(EIO_V4, transport, __VA_ARGS__)
+#define RUN3(transport, ...) RUN_OF(EIO_V3, transport, __VA_ARGS__)
+#define RUN_OF(version, transport, ...)                                                            \
     do {                                                                                           \
         static const struct step steps[] = {__VA_ARGS__, {0}};                                     \
         (void)state;                                                                               \
-        run(__func__, transport, steps);                                                           \
+        run(__func__, version, transport, steps);                                                          \
     } while (0)
 
 /* --- heartbeat */
@@ -214,7 +217,7 @@ static void late_ping_leaves_time_for_its_pong(void **state)
     static const struct eio_settings brief = {50, 50, 50, 50};
     (void)state;
     fake.said[0] = '\0';
-    eio_session_init(&fake.s, &brief, &ops, EIO_WEBSOCKET, T0);
+    eio_session_init(&fake.s, &brief, &ops, EIO_V4, EIO_WEBSOCKET, T0);
     eio_session_tick(&fake.s, T0 + 145);
     assert_string_equal(fake.said, "2");
     assert_true(eio_session_deadline(&fake.s) > T0 + 145);
@@ -396,6 +399,38 @@ static void upgrade_sets_a_running_pong_deadline_anew(void **state)
         {31000, "3", ""}, {31000, "due", "56000"});
 }
 
+/* --- version 3: the client pings */
+
+static void v3_client_pings_and_is_answered(void **state)
+{
+    RUN3(EIO_WEBSOCKET, {0, "due", "45000"}, {25000, "tick", ""}, {25000, "2", "3"},
+         {25000, "due", "70000"}, {50000, "2probe", "3"}, {50000, "due", "95000"});
+    RUN3(EIO_POLLING, {100, "get", "held"}, {25000, "2", "3"}, {25000, "due", "70000"});
+}
+
+static void v3_only_pings_keep_the_session(void **state)
+{
+    RUN3(EIO_WEBSOCKET, {40000, "4a", "message:a"}, {44000, "6", ""}, {44999, "tick", ""},
+         {45000, "tick", "closed:ping timeout"}, {45000, "due", "never"});
+    RUN3(EIO_POLLING, {100, "get", "held"}, {45000, "tick", "1 closed:ping timeout"});
+    RUN3(EIO_POLLING, {45000, "tick", "closed:ping timeout"});
+}
+
+static void v3_upgrade_does_not_stop_the_clock(void **state)
+{
+    RUN3(EIO_POLLING, {100, "probe", "may"}, {200, ">2probe", "3probe"}, {200, "due", "300"},
+         {250, ">5", "upgraded"}, {250, "due", "45000"}, {30000, "2", "3"}, {30000, "due", "75000"},
+         {75000, "tick", "closed:ping timeout"});
+    RUN3(EIO_POLLING, {100, "probe", "may"}, {200, ">2probe", "3probe"}, {250, ">5", "upgraded"},
+         {45000, "tick", "closed:ping timeout"});
+}
+
+static void v3_pong_from_the_client_is_an_error(void **state)
+{
+    RUN3(EIO_WEBSOCKET, {1, "3", "closed:transport error"}, {2, "2", ""});
+    RUN3(EIO_POLLING, {1, "get", "held"}, {2, "3", "1 closed:transport error"});
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -429,6 +464,10 @@ int main(void)
         cmocka_unit_test(lost_probe_leaves_the_session_on_polling),
         cmocka_unit_test(end_of_the_session_closes_the_probe),
         cmocka_unit_test(upgrade_sets_a_running_pong_deadline_anew),
+        cmocka_unit_test(v3_client_pings_and_is_answered),
+        cmocka_unit_test(v3_only_pings_keep_the_session),
+        cmocka_unit_test(v3_upgrade_does_not_stop_the_clock),
+        cmocka_unit_test(v3_pong_from_the_client_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,11 +36,12 @@ static void on_send(struct eio_session *s, enum eio_type type)
 {
     assert_int_equal(w.closed, 0);
     assert_int_not_equal(s->state, EIO_STATE_CLOSED);
-    assert_true(type == EIO_PING || type == EIO_NOOP || type == EIO_CLOSE);
+    enum eio_type heartbeat = s->version == EIO_V3 ? EIO_PONG : EIO_PING;
+    assert_true(type == heartbeat || type == EIO_NOOP || type == EIO_CLOSE);
     /* A WebSocket is told of the end by its close frame, and needs no noop. */
-    if (s->transport == EIO_WEBSOCKET) assert_int_equal(type, EIO_PING);
+    if (s->transport == EIO_WEBSOCKET) assert_int_equal(type, heartbeat);
     /* Nobody would fetch a noop or a close without a poll. */
-    if (type != EIO_PING) assert_true(s->poll_pending);
+    if (type != heartbeat) assert_true(s->poll_pending);
     w.queued++;
 }
 
@@ -98,7 +99,7 @@ static void begin(void)
     enum eio_transport t = draw(4) ? EIO_POLLING : EIO_WEBSOCKET;
     w.closed = w.closing = w.upgraded = w.queued = 0;
     w.probing = false;
-    eio_session_init(&w.s, &brief, &ops, t, w.now);
+    eio_session_init(&w.s, &brief, &ops, draw(4) ? EIO_V4 : EIO_V3, t, w.now);
 }
 
 static struct eio_packet any_packet(void)
@@ -107,6 +108,7 @@ static struct eio_packet any_packet(void)
     static const uint8_t types[] = {3, 3, 3, 3, 4, 4, 4, 4, 6, 5, 0, 1, 2};
     struct eio_packet p = {(enum eio_type)types[draw(sizeof(types))], false, SV("")};
     if (p.type < EIO_PONG && draw(8)) p.type = EIO_PONG;
+    if (w.s.version == EIO_V3 && p.type == EIO_PONG && draw(16)) p.type = EIO_PING;
     if (p.type == EIO_MESSAGE) p.data = SV("x"), p.binary = draw(2);
     return p;
 }
@@ -194,7 +196,9 @@ static void check(void)
         assert_false(s->poll_pending);
     }
     /* No session waits longer than its longest time-out. */
-    if (s->state == EIO_STATE_OPEN) assert_true(due <= w.now + brief.ping_interval);
+    if (s->state == EIO_STATE_OPEN)
+        assert_true(due <= w.now + brief.ping_interval +
+                               (s->version == EIO_V3 ? brief.ping_timeout : 0));
     if (s->state == EIO_STATE_CLOSING) assert_true(due <= w.now + brief.close_timeout);
 }
 
