@@ -15,7 +15,9 @@ struct admission {
     struct gateway *gw;
     struct gw_nsp *nsp;           /* held */
     struct gw_identity *identity; /* held; may be NULL */
-    char id[ID_LEN];
+    uint32_t serial;              /* the socket's; its id may have gone to another one by then */
+    size_t id_len;
+    char id[GW_SOCKET_ID_MAX];
     bool by_event, wants_ack, is_renewal;
     uint64_t ack_id;
     size_t auth_len;
@@ -70,7 +72,8 @@ static void on_heard(enum bus_outcome outcome, void *arg)
 {
     struct admission *a = arg;
     struct gw_socket *s = NULL;
-    HASH_FIND(hh, a->nsp->by_id, a->id, ID_LEN, s);
+    HASH_FIND(hh, a->nsp->by_id, a->id, a->id_len, s);
+    if (s && s->serial != a->serial) s = NULL;
     if (s && outcome == BUS_TAKEN && a->is_renewal)
         say_authenticated(s, a);
     else if (s && outcome == BUS_TAKEN)
@@ -86,7 +89,9 @@ static void wait_for_bus(struct gw_socket *s, struct admission *a)
     a->gw = s->conn->gw;
     a->nsp = s->nsp;
     gw_nsp_hold(a->nsp);
-    memcpy(a->id, s->id, ID_LEN);
+    a->serial = s->serial;
+    a->id_len = s->id_len;
+    memcpy(a->id, s->id, s->id_len);
     gw_socket_each_identity_room(a->identity, wish, a);
     if (bus->ops->is_synced(bus)) {
         on_heard(BUS_TAKEN, a);

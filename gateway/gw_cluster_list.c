@@ -49,8 +49,8 @@ static bool put_handshake(struct buf *out, const struct gw_socket *s)
                     "\"secure\":false,\"issued\":%lld,\"url\":",
                     date, addr, (long long)issued_ms) &&
            put_string(out, sv_of(gw->cfg->gateway_path)) &&
-           buf_addf(out, ",\"query\":{\"EIO\":\"4\",\"transport\":\"%s\"},\"auth\":{}}",
-                    gw_conn_transport(s->conn));
+           buf_addf(out, ",\"query\":{\"EIO\":\"%d\",\"transport\":\"%s\"},\"auth\":{}}",
+                    s->conn->eio.version, gw_conn_transport(s->conn));
 }
 
 static bool put_socket(struct buf *out, const struct gw_socket *s)

@@ -13,6 +13,8 @@
 #include <stdio.h>
 /* Util */
 #include "util/x_alloc.h"
+/* Proto */
+#include "proto/eio3_payload.h"
 /* Gateway */
 #include "gw_auth.h"
 #include "gw_conn.h"
@@ -209,7 +211,8 @@ void gw_conn_addr(const struct gw_conn *c, char *out, size_t size)
 }
 
 static struct gw_conn *conn_new(struct gateway *gw, const struct gw_http *http,
-                                enum eio_transport transport, struct gw_token token)
+                                enum eio_transport transport, const struct gw_wire *wire,
+                                struct gw_token token)
 {
     struct gw_conn *c = x_calloc(1, sizeof(*c));
     uint64_t now = loop_now(gw->loop);
@@ -221,7 +224,8 @@ static struct gw_conn *conn_new(struct gateway *gw, const struct gw_http *http,
     c->is_trusted = strcmp(gw->cfg->auth_mode, "none") == 0;
     set_addr(c, &http->peer);
     id_make(c->sid, gw->node);
-    eio_session_init(&c->eio, &gw->eio, &session_ops, transport, now);
+    eio_session_init(&c->eio, &gw->eio, &session_ops, (enum eio_version)wire->version, transport,
+                     now);
     HASH_ADD(hh, gw->conns, sid, ID_LEN, c);
     gw->nconns++;
     gw->count.sessions++;
@@ -247,9 +251,18 @@ static void send_open(struct gw_conn *c)
     eio_msg_rele(m);
 }
 
-struct gw_conn *gw_conn_new_polling(struct gateway *gw, struct gw_http *http, struct gw_token token)
+static uint8_t ws_form_of(const struct gw_wire *wire)
 {
-    struct gw_conn *c = conn_new(gw, http, EIO_POLLING, token);
+    if (wire->version == EIO_V3) return wire->b64 ? GW_WS_V3_B64 : GW_WS_V3;
+    return wire->b64 ? GW_WS_B64 : GW_WS_PLAIN;
+}
+
+struct gw_conn *gw_conn_new_polling(struct gateway *gw, struct gw_http *http,
+                                    const struct gw_wire *wire, struct gw_token token)
+{
+    struct gw_conn *c = conn_new(gw, http, EIO_POLLING, wire, token);
+    c->jsonp = wire->jsonp;
+    c->poll_b64 = wire->b64 || wire->jsonp; /* a script holds text */
     send_open(c);
     arm(c);
     gw->upper->opened(c);
@@ -258,10 +271,11 @@ struct gw_conn *gw_conn_new_polling(struct gateway *gw, struct gw_http *http, st
 }
 
 void gw_conn_new_ws(struct gateway *gw, struct gw_http *http, struct str_view key,
-                    struct str_view headers, struct str_view rest, bool b64, struct gw_token token)
+                    struct str_view headers, struct str_view rest, const struct gw_wire *wire,
+                    struct gw_token token)
 {
-    struct gw_conn *c = conn_new(gw, http, EIO_WEBSOCKET, token);
-    c->ws_b64 = b64;
+    struct gw_conn *c = conn_new(gw, http, EIO_WEBSOCKET, wire, token);
+    c->ws_form = ws_form_of(wire);
     send_open(c);
     arm(c);
     gw->upper->opened(c);
@@ -319,7 +333,7 @@ bool gw_conn_post_begin(struct gw_conn *c, struct gw_http *http)
 void gw_conn_post_body(struct gw_conn *c, struct gw_http *http, struct str_view body)
 {
     c->post = NULL;
-    bool good = gw_poll_dispatch(c, body);
+    bool good = gw_poll_dispatch(c, http->is_octets, body);
     if (good)
         gw_poll_ok(http);
     else
@@ -340,12 +354,12 @@ void gw_conn_http_lost(struct gw_conn *c, struct gw_http *http)
 /* ---- WebSocket */
 
 void gw_conn_upgrade(struct gw_conn *c, struct gw_http *http, struct str_view key,
-                     struct str_view headers, struct str_view rest, bool b64)
+                     struct str_view headers, struct str_view rest, const struct gw_wire *wire)
 {
     struct gateway *gw = c->gw;
     /* The handshake is completed in any case; a second WebSocket is then closed cleanly. */
     bool may_probe = eio_session_probe_open(&c->eio, loop_now(gw->loop));
-    if (may_probe) c->ws_b64 = b64;
+    if (may_probe) c->ws_form = ws_form_of(wire);
     arm(c);
     struct gw_ws *ws =
         gw_ws_adopt(gw->ws, gw_http_detach(http), key, headers, rest, may_probe ? c : NULL);
@@ -362,14 +376,24 @@ static void on_ws_opened(void *owner, struct gw_ws *ws)
     gw_ws_set_limit(ws, gw_conn_max_message(c));
 }
 
+static bool decode_frame(const struct gw_conn *c, bool binary, struct str_view data,
+                         struct buf *scratch, struct eio_packet *p)
+{
+    if (c->eio.version == EIO_V3)
+        return (binary ? eio3_packet_decode_binary(data, p)
+                       : eio3_packet_decode(data, scratch, p)) == VERDICT_OK;
+    *p = (struct eio_packet){EIO_MESSAGE, true, data};
+    return binary || eio_packet_decode(data, scratch, p) == VERDICT_OK;
+}
+
 static void on_ws_message(void *owner, struct gw_ws *ws, bool binary, struct str_view data)
 {
     struct gw_conn *c = owner;
     uint64_t now = loop_now(c->gw->loop);
-    struct eio_packet p = {EIO_MESSAGE, true, data};
+    struct eio_packet p;
     struct buf scratch;
     buf_init(&scratch, (size_t)c->gw->cfg->gateway_max_payload);
-    bool good = binary || eio_packet_decode(data, &scratch, &p) == VERDICT_OK;
+    bool good = decode_frame(c, binary, data, &scratch, &p);
     if (ws == c->probe) {
         eio_session_probe_packet(&c->eio, good && !binary ? &p : NULL, now);
     } else if (good) {

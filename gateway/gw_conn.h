@@ -22,6 +22,17 @@ struct gw_http;
 struct gw_identity;
 struct gw_socket;
 
+/* How a client speaks, as the query of the request says that opens a transport. */
+struct gw_wire {
+    uint8_t version;   /* enum eio_version; 0: one that is not served */
+    bool b64;          /* binary comes as base64 text */
+    bool is_bad_jsonp; /* the number below does not read as one */
+    uint32_t jsonp;    /* polling answers are scripts for the callback of this number - 1; 0: not */
+};
+
+/* How messages are framed for a WebSocket. */
+enum gw_ws_form { GW_WS_PLAIN, GW_WS_B64, GW_WS_V3, GW_WS_V3_B64, GW_WS_FORMS };
+
 struct gw_conn {
     struct eio_session eio;
     struct gateway *gw;
@@ -37,11 +48,13 @@ struct gw_conn {
     uint64_t progress_at;  /* when the client last took something, or had nothing waiting */
 
     struct gw_conn *dirty_next, *dead_next;
-    bool is_dirty, is_dead, is_corked, handshake_answered;
-    bool is_over;   /* the upper layer has been told the end */
-    bool ws_b64;    /* the WebSocket asked for base64 instead of binary frames */
-    uint8_t reason; /* enum close_reason, once dead */
-    uint8_t doom;   /* enum close_reason to close with at the turn's end; 0: none */
+    bool is_dirty, is_dead, is_corked;
+    bool handshake_answered : 1;
+    bool poll_b64 : 1; /* V3: the polling client takes no binary payloads */
+    bool is_over;      /* the upper layer has been told the end */
+    uint8_t ws_form;   /* enum gw_ws_form, of the current or the upgrading WebSocket */
+    uint8_t reason;    /* enum close_reason, once dead */
+    uint8_t doom;      /* enum close_reason to close with at the turn's end; 0: none */
 
     uint8_t addr[16]; /* peer, IPv4 mapped into IPv6 */
     uint64_t opened_at;
@@ -55,17 +68,19 @@ struct gw_conn {
     uint32_t pending_bytes, pending_packets; /* spent before authentication */
     bool is_trusted;    /* some socket is authenticated: the budget above is lifted */
     uint8_t token_from; /* enum gw_auth_source of token and identity */
-    uint32_t joins;     /* CONNECT packets in the second that began at joins_since */
+    uint16_t joins;     /* CONNECT packets in the second that began at joins_since */
+    uint32_t jsonp;     /* as in struct gw_wire, of the handshake (not the upper layer's) */
     uint64_t joins_since;
 };
 
 /* A session on polling (http: the handshake GET, which becomes the held poll) … */
 struct gw_conn *gw_conn_new_polling(struct gateway *gw, struct gw_http *http,
-                                    struct gw_token token);
+                                    const struct gw_wire *wire, struct gw_token token);
 /* … or a WebSocket first (http gives its descriptor away). Takes the
  * token. */
 void gw_conn_new_ws(struct gateway *gw, struct gw_http *http, struct str_view key,
-                    struct str_view headers, struct str_view rest, bool b64, struct gw_token token);
+                    struct str_view headers, struct str_view rest, const struct gw_wire *wire,
+                    struct gw_token token);
 struct gw_conn *gw_conn_find(struct gateway *gw, struct str_view sid);
 
 /* Requests of a polling session. The http object is answered now or later. */
@@ -74,7 +89,7 @@ void gw_conn_poll(struct gw_conn *c, struct gw_http *http);
 bool gw_conn_post_begin(struct gw_conn *c, struct gw_http *http);
 void gw_conn_post_body(struct gw_conn *c, struct gw_http *http, struct str_view body);
 void gw_conn_upgrade(struct gw_conn *c, struct gw_http *http, struct str_view key,
-                     struct str_view headers, struct str_view rest, bool b64);
+                     struct str_view headers, struct str_view rest, const struct gw_wire *wire);
 /* The HTTP connection of a held poll or a half-read POST is gone. */
 void gw_conn_http_lost(struct gw_conn *c, struct gw_http *http);
 

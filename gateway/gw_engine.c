@@ -2,6 +2,8 @@
 #include <stdio.h>
 /* Util */
 #include "util/x_alloc.h"
+/* Proto */
+#include "proto/eio3_payload.h"
 /* Gateway */
 #include "gw_conn.h"
 #include "gw_cors.h"
@@ -17,9 +19,10 @@ static const char *const refusal_text[] = {
 
 /* The query of an Engine.IO request, decoded. */
 struct question {
-    char eio[8], transport[16];
+    char transport[16];
     char sid[ID_LEN + 1];
-    bool has_sid, sid_fits, b64, upgrade;
+    bool has_sid, sid_fits, upgrade;
+    struct gw_wire wire;
 };
 
 static void count_refusal(struct gateway *gw, enum gw_refusal code)
@@ -74,16 +77,37 @@ static bool short_value(struct str_view query, struct str_view key, char *out, s
     return there;
 }
 
-static void read_question(const struct http_head *head, struct question *q)
+static uint8_t version_of(const struct cfg *cfg, const struct http_head *head)
+{
+    char eio[8];
+    short_value(head->query, SV("EIO"), eio, sizeof(eio), NULL);
+    if (strcmp(eio, "4") == 0) return EIO_V4;
+    return cfg->gateway_allow_eio3 && strcmp(eio, "3") == 0 ? EIO_V3 : 0;
+}
+
+/* A query of version 4 may have a j for something else. */
+static void read_jsonp(const struct http_head *head, struct gw_wire *w)
+{
+    char j[32];
+    uint32_t index = 0;
+    bool fits = true;
+    bool there = short_value(head->query, SV("j"), j, sizeof(j), &fits);
+    if (w->version != EIO_V3 || (!there && fits)) return;
+    w->is_bad_jsonp = !there || !eio3_jsonp_index(sv_of(j), &index);
+    w->jsonp = index + 1;
+}
+
+static void read_question(const struct cfg *cfg, const struct http_head *head, struct question *q)
 {
     char b64[4];
     bool b64_fits = true;
-    short_value(head->query, SV("EIO"), q->eio, sizeof(q->eio), NULL);
+    q->wire.version = version_of(cfg, head);
+    read_jsonp(head, &q->wire);
     short_value(head->query, SV("transport"), q->transport, sizeof(q->transport), NULL);
     q->has_sid = short_value(head->query, SV("sid"), q->sid, sizeof(q->sid), &q->sid_fits);
     /* An empty sid asks for a new session; one that is too long is unknown. */
     q->has_sid = (q->has_sid && q->sid[0]) || !q->sid_fits;
-    q->b64 =
+    q->wire.b64 =
         (short_value(head->query, SV("b64"), b64, sizeof(b64), &b64_fits) && b64[0]) || !b64_fits;
     q->upgrade = head->upgrade;
 }
@@ -137,8 +161,8 @@ static void on_upgrade(struct gw_http *h, const struct http_head *head, const st
         refuse(h, q, GW_REFUSAL_UNKNOWN_SID);
         return;
     }
-    if (strcmp(q->eio, "4") != 0) {
-        refuse(h, q, q->has_sid ? GW_REFUSAL_BAD_REQUEST : GW_REFUSAL_BAD_VERSION);
+    if (c ? q->wire.version != c->eio.version : !q->wire.version) {
+        refuse(h, q, c ? GW_REFUSAL_BAD_REQUEST : GW_REFUSAL_BAD_VERSION);
         return;
     }
     struct buf headers;
@@ -146,9 +170,9 @@ static void on_upgrade(struct gw_http *h, const struct http_head *head, const st
     upgrade_headers(h, head, &headers);
     struct str_view rest = sv_make(h->in.p + head->size, h->in.n - head->size);
     if (c)
-        gw_conn_upgrade(c, h, key, buf_view(&headers), rest, q->b64);
+        gw_conn_upgrade(c, h, key, buf_view(&headers), rest, &q->wire);
     else
-        gw_conn_new_ws(h->gw, h, key, buf_view(&headers), rest, q->b64,
+        gw_conn_new_ws(h->gw, h, key, buf_view(&headers), rest, &q->wire,
                        gw_token_take(h->gw->cfg, head));
     buf_fini(&headers);
 }
@@ -156,7 +180,8 @@ static void on_upgrade(struct gw_http *h, const struct http_head *head, const st
 static void on_post(struct gw_http *h, const struct http_head *head, struct gw_conn *c)
 {
     const struct str_view *type = http_head_get(head, SV("Content-Type"));
-    if (type && sv_eq(*type, SV("application/octet-stream"))) {
+    h->is_octets = type && sv_eq(*type, SV("application/octet-stream"));
+    if (h->is_octets && c->eio.version == EIO_V4) {
         /* engine.io: "invalid content": not for protocol 4 */
         gw_poll_refuse(h, 400);
         eio_session_lost(&c->eio, REASON_TRANSPORT_ERROR);
@@ -177,7 +202,7 @@ static void on_session(struct gw_http *h, const struct http_head *head, const st
     if (!c) {
         refuse(h, q, GW_REFUSAL_UNKNOWN_SID);
     } else if (strcmp(q->transport, gw_conn_transport(c)) != 0 || c->eio.transport != EIO_POLLING ||
-               strcmp(q->eio, "4") != 0) {
+               q->wire.version != c->eio.version) {
         refuse(h, q, GW_REFUSAL_BAD_REQUEST);
     } else if (head->method == HTTP_GET) {
         gw_conn_poll(c, h);
@@ -194,19 +219,21 @@ static void on_handshake(struct gw_http *h, const struct http_head *head, const 
         refuse(h, q, GW_REFUSAL_BAD_HANDSHAKE_METHOD);
     else if (strcmp(q->transport, "websocket") == 0)
         refuse(h, q, GW_REFUSAL_BAD_REQUEST);
-    else if (strcmp(q->eio, "4") != 0)
+    else if (!q->wire.version)
         refuse(h, q, GW_REFUSAL_BAD_VERSION);
+    else if (q->wire.is_bad_jsonp)
+        refuse(h, q, GW_REFUSAL_BAD_REQUEST);
     else if (h->gw->nconns >= (unsigned)h->gw->cfg->gateway_max_connections)
         refuse_here(h, GW_REFUSAL_FULL);
     else
-        gw_conn_new_polling(h->gw, h, gw_token_take(h->gw->cfg, head));
+        gw_conn_new_polling(h->gw, h, &q->wire, gw_token_take(h->gw->cfg, head));
 }
 
 /* The order of checks is the reference's: it decides which code a doubly wrong request gets. */
 static void on_engine(struct gw_http *h, const struct http_head *head)
 {
     struct question q = {0};
-    read_question(head, &q);
+    read_question(h->gw->cfg, head, &q);
     h->gzip = http_head_has_token(head, SV("Accept-Encoding"), SV("gzip"));
     if (h->gw->stopping && !q.has_sid) {
         refuse_here(h, GW_REFUSAL_DRAINING);

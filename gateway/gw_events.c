@@ -113,29 +113,33 @@ struct owed {
     struct gateway *gw;
     uint64_t ack_id;
     bool wants_ack;
-    char id[ID_LEN];
-    size_t nsp_len, room_len;
-    char text[]; /* namespace, then a joined room */
+    uint32_t serial; /* the socket's */
+    size_t nsp_len, id_len, room_len;
+    char text[]; /* namespace, the socket's id, then a joined room */
 };
 
 static struct owed *owed_new(struct gw_socket *s, const struct gw_event *e, struct str_view room)
 {
-    struct str_view nsp = s->nsp->view;
-    struct owed *o = x_malloc(sizeof(*o) + nsp.n + room.n);
+    struct str_view nsp = s->nsp->view, id = gw_socket_id(s);
+    struct owed *o = x_malloc(sizeof(*o) + nsp.n + id.n + room.n);
     *o = (struct owed){.gw = s->conn->gw,
                        .ack_id = e->ack_id,
                        .wants_ack = e->wants_ack,
+                       .serial = s->serial,
                        .nsp_len = nsp.n,
+                       .id_len = id.n,
                        .room_len = room.n};
-    memcpy(o->id, s->id, ID_LEN);
     memcpy(o->text, nsp.p, nsp.n);
-    if (room.n) memcpy(o->text + nsp.n, room.p, room.n);
+    memcpy(o->text + nsp.n, id.p, id.n);
+    if (room.n) memcpy(o->text + nsp.n + id.n, room.p, room.n);
     return o;
 }
 
 static struct gw_socket *owed_socket(const struct owed *o)
 {
-    return gw_socket_find(o->gw, sv_make(o->text, o->nsp_len), sv_make(o->id, ID_LEN));
+    struct str_view id = sv_make(o->text + o->nsp_len, o->id_len);
+    struct gw_socket *s = gw_socket_find(o->gw, sv_make(o->text, o->nsp_len), id);
+    return s && s->serial == o->serial ? s : NULL;
 }
 
 static void answer(struct gw_socket *s, const struct gw_event *e, enum bus_outcome outcome)
@@ -215,10 +219,17 @@ static void follow_route(struct gw_socket *s, const struct gw_event *e)
 
 /* ---- rooms by event */
 
+/* An id of this or another gateway, of a new or an old client ("/nsp#<20>"). */
+static bool is_id_like(struct str_view room)
+{
+    if (room.n == ID_LEN) return true;
+    return room.n > ID_LEN + 1 && room.p[0] == '/' && room.p[room.n - ID_LEN - 1] == '#';
+}
+
 /* Rooms that stand for a user, or for a socket by its id, are nobody else's to join. */
 static bool may_join(const struct cfg *cfg, struct str_view room)
 {
-    if (sv_starts_with(room, SV("user:")) || room.n == ID_LEN) return false;
+    if (sv_starts_with(room, SV("user:")) || is_id_like(room)) return false;
     for (size_t i = 0; i < cfg->routes_client_rooms.n; i++)
         if (sv_glob(sv_of(cfg->routes_client_rooms.v[i]), room)) return true;
     return false;
@@ -229,7 +240,7 @@ static void on_joined(enum bus_outcome outcome, void *arg)
     struct owed *o = arg;
     struct gw_socket *s = owed_socket(o);
     bool undo = s && outcome != BUS_TAKEN && o->room_len;
-    if (undo) gw_socket_leave(s, sv_make(o->text + o->nsp_len, o->room_len));
+    if (undo) gw_socket_leave(s, sv_make(o->text + o->nsp_len + o->id_len, o->room_len));
     on_published(outcome, arg);
 }
 

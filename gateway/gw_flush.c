@@ -1,7 +1,7 @@
 /* Design notes
  *
- * - Connections that got the same messages in a turn share one gathered buffer: the key is the list
- *   of message pointers, good until gw_flush_end(). With 8 broadcasts in flight a delivery is one
+ * - Connections that got the same messages in a turn, in the same form, share one gathered buffer: the
+ *   key is the list of message pointers, good until gw_flush_end(). With 8 broadcasts in flight a delivery is one
  *   memcmp and one send, and costs about 1 µs of CPU instead of 6 to 8 (docs/performance.md).
  * - One message alone is written from where it is.
  * - A large message leaves in pieces, since what the socket does not take is copied by
@@ -17,15 +17,20 @@
 #define GATHER_MAX 32            /* messages gathered into one write */
 #define KEEP_BYTES (64u << 10)   /* shared memory kept from turn to turn */
 
-static struct {
+static struct gathered {
     struct eio_msg *key[GATHER_MAX]; /* held, so that no new message can have their addresses */
     uint32_t n;                      /* 0: nothing is gathered */
     struct buf bytes;
-} shared;
+} shared[GW_WS_FORMS];
 
 static struct str_view form_of(const struct gw_conn *c, struct eio_msg *m)
 {
-    return c->ws_b64 ? eio_msg_ws_b64(m) : eio_msg_ws(m);
+    if (c->ws_form == GW_WS_PLAIN) return eio_msg_ws(m);
+    switch (c->ws_form) {
+    case GW_WS_V3: return eio_msg_ws3(m);
+    case GW_WS_V3_B64: return eio_msg_ws3_b64(m);
+    default: return eio_msg_ws_b64(m);
+    }
 }
 
 /* How many of the next messages fit into one write; at least one. */
@@ -41,30 +46,30 @@ static uint32_t run_length(const struct gw_conn *c)
     return n;
 }
 
-static void forget_shared(void)
+static void forget(struct gathered *g)
 {
-    for (uint32_t i = 0; i < shared.n; i++)
-        eio_msg_rele(shared.key[i]);
-    shared.n = 0;
+    for (uint32_t i = 0; i < g->n; i++)
+        eio_msg_rele(g->key[i]);
+    g->n = 0;
 }
 
 static struct str_view gather(const struct gw_conn *c, uint32_t n)
 {
     struct eio_msg *const *next = c->queue.v + c->queue.first;
     if (n == 1) return form_of(c, next[0]);
-    if (!c->ws_b64 && n == shared.n && memcmp(shared.key, next, n * sizeof(*next)) == 0)
-        return buf_view(&shared.bytes);
-    forget_shared();
-    buf_clear(&shared.bytes);
-    shared.bytes.max = WRITE_CHUNK;
+    struct gathered *g = &shared[c->ws_form];
+    if (n == g->n && memcmp(g->key, next, n * sizeof(*next)) == 0) return buf_view(&g->bytes);
+    forget(g);
+    buf_clear(&g->bytes);
+    g->bytes.max = WRITE_CHUNK;
     for (uint32_t i = 0; i < n; i++) {
-        bool fits = buf_add_sv(&shared.bytes, form_of(c, next[i]));
+        bool fits = buf_add_sv(&g->bytes, form_of(c, next[i]));
         assert(fits); /* run_length() has seen to it */
         (void)fits;
     }
-    for (uint32_t i = 0; !c->ws_b64 && i < n; i++)
-        shared.key[shared.n++] = eio_msg_hold(next[i]);
-    return buf_view(&shared.bytes);
+    for (uint32_t i = 0; i < n; i++)
+        g->key[g->n++] = eio_msg_hold(next[i]);
+    return buf_view(&g->bytes);
 }
 
 void gw_flush_ws(struct gw_conn *c)
@@ -87,12 +92,16 @@ void gw_flush_ws(struct gw_conn *c)
 
 void gw_flush_end(void)
 {
-    forget_shared();
-    if (shared.bytes.cap > KEEP_BYTES) buf_fini(&shared.bytes);
+    for (unsigned form = 0; form < GW_WS_FORMS; form++) {
+        forget(&shared[form]);
+        if (shared[form].bytes.cap > KEEP_BYTES) buf_fini(&shared[form].bytes);
+    }
 }
 
 void gw_flush_fini(void)
 {
-    forget_shared();
-    buf_fini(&shared.bytes);
+    for (unsigned form = 0; form < GW_WS_FORMS; form++) {
+        forget(&shared[form]);
+        buf_fini(&shared[form].bytes);
+    }
 }

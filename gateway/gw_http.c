@@ -377,8 +377,9 @@ void gw_http_accept(struct gateway *gw, int fd, const struct sockaddr *peer, int
     h->timer.fire = on_timer;
     memcpy(&h->peer, peer, (size_t)peer_len < sizeof(h->peer) ? (size_t)peer_len : sizeof(h->peer));
     buf_init(&h->in, (size_t)gw->cfg->gateway_max_head + 2 * READ_SIZE);
-    /* Output is one answer (a queue's content, base64 at worst) and pipelined small ones. */
-    buf_init(&h->out, (size_t)gw->cfg->queue_max_bytes * 2 + OUT_PAUSE + (16u << 20));
+    /* Output is one answer (a queue's content, at worst all escapes in a script) and pipelined small
+     * ones. */
+    buf_init(&h->out, (size_t)gw->cfg->queue_max_bytes * 6 + OUT_PAUSE + (16u << 20));
     h->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, h);
     h->writable = event_new(base, fd, EV_WRITE, on_writable, h);
     assert(h->readable && h->writable);

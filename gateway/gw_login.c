@@ -46,16 +46,30 @@ static void send_packet(struct gw_conn *c, enum sio_type type, struct str_view n
     buf_fini(&head);
 }
 
+static bool put_refusal(struct buf *json, const char *message, struct str_view data)
+{
+    return buf_add_sv(json, SV("{\"message\":")) && json_string_encode(json, sv_of(message)) &&
+           (!data.n || (buf_add_sv(json, SV(",\"data\":")) && buf_add_sv(json, data))) &&
+           buf_add_char(json, '}');
+}
+
+void gw_login_refuse_nsp(struct gw_conn *c, struct str_view nsp)
+{
+    c->gw->count.connect_refusals++;
+    send_packet(c, SIO_CONNECT_ERROR, nsp, SV("{\"message\":\"Invalid namespace\"}"));
+}
+
 void gw_login_refuse(struct gw_conn *c, struct str_view nsp, const char *message,
                      struct str_view data)
 {
     struct buf json;
+    bool fits;
     c->gw->count.connect_refusals++;
     buf_init(&json, 1024);
-    bool fits = buf_add_sv(&json, SV("{\"message\":")) &&
-                json_string_encode(&json, sv_of(message)) &&
-                (!data.n || (buf_add_sv(&json, SV(",\"data\":")) && buf_add_sv(&json, data))) &&
-                buf_add_char(&json, '}');
+    if (c->eio.version == EIO_V4)
+        fits = put_refusal(&json, message, data);
+    else
+        fits = data.n ? buf_add_sv(&json, data) : json_string_encode(&json, sv_of(message));
     assert(fits);
     (void)fits;
     send_packet(c, SIO_CONNECT_ERROR, nsp, buf_view(&json));

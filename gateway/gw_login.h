@@ -9,9 +9,12 @@
 /* A CONNECT packet for a namespace that exists. Makes a socket (READY, or PENDING in the event way)
  * or refuses. auth: JSON object. */
 void gw_login_connect(struct gw_conn *c, struct gw_nsp *nsp, struct str_view auth);
-/* CONNECT_ERROR for a namespace: message, and data (a JSON value) unless empty. */
+/* CONNECT_ERROR for a namespace: message, and data (a JSON value) unless empty. Old clients get the
+ * data alone, or else the message: it is the argument of their event `error`. */
 void gw_login_refuse(struct gw_conn *c, struct str_view nsp, const char *message,
                      struct str_view data);
+/* The same for a namespace that there is not: of the same form for all clients. */
+void gw_login_refuse_nsp(struct gw_conn *c, struct str_view nsp);
 /* The event `authenticate`: a first token, or a refresh in-band. */
 void gw_login_authenticate(struct gw_socket *s, const struct gw_event *e);
 /* Sets the socket's timer: the authentication deadline while PENDING, then the token's end. */

@@ -11,8 +11,9 @@
 void gw_poll_answer(struct gw_conn *c);
 /* Answers the held poll with one packet and leaves the queue as it is. */
 void gw_poll_release(struct gw_conn *c, enum eio_type type);
-/* Hands the packets of a POST body to the session. False: one was bad (the session is closed). */
-bool gw_poll_dispatch(struct gw_conn *c, struct str_view body);
+/* Hands the packets of a POST body to the session. is_octets: its type was application/octet-stream.
+ * False: one was bad (the session is closed). */
+bool gw_poll_dispatch(struct gw_conn *c, bool is_octets, struct str_view body);
 /* "ok", the answer to a good POST. */
 void gw_poll_ok(struct gw_http *http);
 /* An answer with an empty body. */

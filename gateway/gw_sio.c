@@ -10,6 +10,7 @@
 #include "util/x_alloc.h"
 /* Proto */
 #include "proto/json_scan.h"
+#include "proto/sio_url.h"
 /* Gateway */
 #include "gw_events.h"
 #include "gw_login.h"
@@ -37,6 +38,13 @@ static bool joins_too_often(struct gw_conn *c)
     return ++c->joins > (max > JOINS_A_SECOND ? max : JOINS_A_SECOND);
 }
 
+static void enter(struct gw_conn *c, struct gw_nsp *nsp, struct str_view auth)
+{
+    gw_nsp_hold(nsp);
+    gw_login_connect(c, nsp, auth);
+    gw_nsp_rele(nsp);
+}
+
 static void on_connect(struct gw_conn *c, const struct sio_packet *p)
 {
     int64_t n = 0;
@@ -54,12 +62,10 @@ static void on_connect(struct gw_conn *c, const struct sio_packet *p)
     struct gw_nsp *nsp = gw_nsp_get(c->gw, p->nsp);
     if (!nsp) {
         c->gw->count.refusals[GW_REFUSAL_INVALID_NAMESPACE]++;
-        gw_login_refuse(c, p->nsp, "Invalid namespace", SV(""));
+        gw_login_refuse_nsp(c, p->nsp);
         return;
     }
-    gw_nsp_hold(nsp);
-    gw_login_connect(c, nsp, p->json.n ? p->json : SV("{}"));
-    gw_nsp_rele(nsp);
+    enter(c, nsp, p->json.n ? p->json : SV("{}"));
 }
 
 /* A namespace must be joined in time. */
@@ -100,6 +106,47 @@ static void on_packet(struct gw_conn *c, const struct sio_packet *p,
     }
 }
 
+/* ---- clients of Engine.IO 3 */
+
+/* They ask for no CONNECT to the main namespace; where configuration has none, nothing is said, for
+ * they would report an error of it in every namespace. */
+static void enter_main(struct gw_conn *c)
+{
+    struct gw_nsp *nsp = gw_nsp_get(c->gw, SV("/"));
+    if (nsp) enter(c, nsp, SV("{}"));
+}
+
+/* Their namespaces are URLs, and CONNECT's payload is the query. */
+static void on_old_packet(struct gw_conn *c, const struct sio_packet *p,
+                          const struct str_view *attachments)
+{
+    struct buf name, auth;
+    struct sio_packet plain = *p;
+    buf_init(&name, GW_NSP_MAX);
+    buf_init(&auth, 8 * p->nsp_query.n + 8); /* a byte becomes six at most */
+    if (sio_url_read(p->nsp, p->nsp_query, &name, &auth)) {
+        plain.nsp = buf_view(&name);
+        if (p->type == SIO_CONNECT) plain.json = buf_view(&auth);
+        on_packet(c, &plain, attachments);
+    } else {
+        violation(c);
+    }
+    if (auth.p) explicit_bzero(auth.p, auth.n); /* it may hold a token */
+    buf_fini(&auth);
+    buf_fini(&name);
+}
+
+static void on_any_packet(struct gw_conn *c, const struct sio_packet *p,
+                          const struct str_view *attachments)
+{
+    if (c->eio.version == EIO_V3 && (p->nsp.n > 1 || p->nsp_query.n))
+        on_old_packet(c, p, attachments);
+    else
+        on_packet(c, p, attachments);
+}
+
+/* ---- packets with attachments */
+
 static struct sio_limits limits_of(const struct gw_conn *c)
 {
     const struct cfg *cfg = c->gw->cfg;
@@ -128,7 +175,7 @@ static void on_assembled(struct gw_conn *c)
     for (unsigned i = 0; i < a->want; i++)
         attachments[i] = sio_assembler_get(a, i);
     if (sio_packet_decode(buf_view(&a->text), &limits, &p, &why) == VERDICT_OK)
-        on_packet(c, &p, attachments);
+        on_any_packet(c, &p, attachments);
     sio_assembler_fini(a);
     x_free(a);
 }
@@ -158,7 +205,7 @@ static void on_text(struct gw_conn *c, struct str_view data)
         if (!sio_assembler_begin(c->assembler, data, p.attachments, gw_conn_max_message(c)))
             violation(c);
     } else {
-        on_packet(c, &p, NULL);
+        on_any_packet(c, &p, NULL);
     }
 }
 
@@ -185,6 +232,7 @@ static void opened(struct gw_conn *c)
 {
     c->connect_timer.fire = on_connect_timeout;
     await_connect(c);
+    if (c->eio.version == EIO_V3) enter_main(c);
 }
 
 static void message(struct gw_conn *c, bool binary, struct str_view data)

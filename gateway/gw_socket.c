@@ -16,7 +16,7 @@ static void log_socket(const struct gw_socket *s, const char *msg, enum close_re
     log_begin(&l, LOG_INFO, msg);
     if (!log_wants(LOG_INFO)) return;
     gw_conn_addr(s->conn, addr, sizeof(addr));
-    log_kv(&l, "sid", sv_make(s->id, ID_LEN));
+    log_kv(&l, "sid", gw_socket_id(s));
     log_kv(&l, "ns", s->nsp->view);
     log_kv(&l, "user", gw_socket_user(s));
     log_kv_c(&l, "addr", addr);
@@ -28,16 +28,37 @@ static void log_socket(const struct gw_socket *s, const char *msg, enum close_re
     log_end(&l);
 }
 
+static size_t make_id(char out[GW_SOCKET_ID_MAX], const struct gw_conn *c, struct str_view nsp)
+{
+    size_t n = 0;
+    if (c->eio.version == EIO_V4) {
+        id_make(out, c->gw->node);
+        return ID_LEN;
+    }
+    if (nsp.n > 1) {
+        memcpy(out, nsp.p, nsp.n);
+        out[nsp.n] = '#';
+        n = nsp.n + 1;
+    }
+    memcpy(out + n, c->sid, ID_LEN);
+    return n + ID_LEN;
+}
+
 struct gw_socket *gw_socket_new(struct gw_conn *c, struct gw_nsp *nsp)
 {
-    struct gw_socket *s = x_calloc(1, sizeof(*s));
+    static uint32_t serials;
+    char id[GW_SOCKET_ID_MAX];
+    size_t id_len = make_id(id, c, nsp->view);
+    struct gw_socket *s = x_calloc(1, sizeof(*s) + id_len);
+    s->id_len = (uint16_t)id_len;
+    memcpy(s->id, id, id_len);
+    s->serial = ++serials;
     s->conn = c;
     s->nsp = nsp;
     gw_nsp_hold(nsp);
     s->state = GW_SOCKET_PENDING;
     s->connected_at = loop_now(c->gw->loop);
-    id_make(s->id, c->gw->node);
-    HASH_ADD(hh, nsp->by_id, id, ID_LEN, s);
+    HASH_ADD_KEYPTR(hh, nsp->by_id, s->id, id_len, s);
     s->next = c->sockets;
     c->sockets = s;
     return s;
@@ -200,10 +221,11 @@ void gw_socket_send(struct gw_socket *s, int sio_type, const uint64_t *id, struc
 void gw_socket_say_connected(struct gw_socket *s)
 {
     struct gw_conn *c = s->conn;
-    char json[ID_LEN + 16] = "{\"sid\":\"";
-    memcpy(json + 8, s->id, ID_LEN);
-    memcpy(json + 8 + ID_LEN, "\"}", 2);
-    gw_socket_send(s, SIO_CONNECT, NULL, sv_make(json, 8 + ID_LEN + 2), NULL, 0);
+    char json[ID_LEN + 16];
+    int n = 0;
+    if (c->eio.version == EIO_V4)
+        n = snprintf(json, sizeof(json), "{\"sid\":\"%.*s\"}", SV_ARG(gw_socket_id(s)));
+    gw_socket_send(s, SIO_CONNECT, NULL, sv_make(json, (size_t)n), NULL, 0);
     wheel_drop(loop_wheel(c->gw->loop), &c->connect_timer);
 }
 
@@ -221,18 +243,24 @@ void gw_socket_ack(struct gw_socket *s, uint64_t ack_id, struct str_view json,
 
 /* ---- for handlers */
 
+/* Most names of rooms are not, and need not be looked for. */
+static bool is_id_like(struct str_view nsp, struct str_view id)
+{
+    return id.n == ID_LEN || (id.n == nsp.n + 1 + ID_LEN && id.p[nsp.n] == '#');
+}
+
 struct gw_socket *gw_socket_find(struct gateway *gw, struct str_view nsp, struct str_view id)
 {
     struct gw_nsp *n = gw_nsp_find(gw, nsp);
     struct gw_socket *s = NULL;
-    if (!n || id.n != ID_LEN) return NULL;
+    if (!n || !is_id_like(n->view, id)) return NULL;
     HASH_FIND(hh, n->by_id, id.p, ID_LEN, s);
     return s && s->state == GW_SOCKET_READY ? s : NULL;
 }
 
 struct str_view gw_socket_id(const struct gw_socket *s)
 {
-    return sv_make(s->id, ID_LEN);
+    return sv_make(s->id, s->id_len);
 }
 
 struct str_view gw_socket_nsp(const struct gw_socket *s)

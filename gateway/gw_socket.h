@@ -31,13 +31,19 @@ struct gw_socket {
     bool warned;       /* token_expiring has been sent for this identity */
     bool is_admitting; /* PENDING, but only until the bus hears for it */
     uint16_t nacks;    /* outstanding */
-    char id[ID_LEN];
+    uint16_t id_len;
+    uint32_t serial; /* tells sockets that had the same id one after the other (Engine.IO 3) */
     struct wheel_entry timer; /* authentication deadline, expiry warning or expiry */
     struct gw_ack *acks;
     uint64_t connected_at;
+    char id[]; /* no NUL */
 };
 
-/* Makes a socket of a connection in a namespace, PENDING. */
+/* Longest id: "<namespace>#<Engine.IO sid>". */
+#define GW_SOCKET_ID_MAX (GW_NSP_MAX + 1 + ID_LEN)
+
+/* Makes a socket of a connection in a namespace, PENDING. Its id is new; or, as old clients compute
+ * it for themselves, the Engine.IO sid, with the namespace and a '#' before it unless that is "/". */
 struct gw_socket *gw_socket_new(struct gw_conn *c, struct gw_nsp *nsp);
 struct gw_socket *gw_socket_of(struct gw_conn *c, struct str_view nsp);
 /* PENDING → READY: in the walk list, in user:<sub> and the rooms of the claim. identity: a new

@@ -17,7 +17,8 @@ bool bus_name_broadcast(struct buf *out, struct str_view key, struct str_view ns
                         struct str_view room) MUST_CHECK;
 /* Pattern for all broadcasts of a namespace: <key>#<nsp>#*, with what is special in a glob escaped. */
 bool bus_name_everything(struct buf *out, struct str_view key, struct str_view nsp) MUST_CHECK;
-/* Pattern for broadcasts to the own ids of a node in every namespace: <key>#*#<node>* */
+/* Pattern for broadcasts to the own ids of a node in every namespace: <key>#*#<node>*; those of old
+ * clients, <key>#<nsp>#<nsp>#<node>…, are met by it, too. */
 bool bus_name_own_ids(struct buf *out, struct str_view key, struct str_view node) MUST_CHECK;
 /* <key>-request#<nsp># */
 bool bus_name_request(struct buf *out, struct str_view key, struct str_view nsp) MUST_CHECK;

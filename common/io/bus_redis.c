@@ -147,7 +147,7 @@ static void exit_nsp(struct bus *bus, struct str_view nsp)
  * messages twice. */
 static void set_room(struct bus_redis *b, struct str_view nsp, struct str_view room, bool on)
 {
-    if (hears_everything(b) || sv_starts_with(room, b->bus.uid)) return;
+    if (hears_everything(b) || bus_redis_is_own_id(b, nsp, room)) return;
     buf_clear(&b->name);
     if (bus_name_broadcast(&b->name, b->key, nsp, room))
         want(b, on, false, BUS_CHANNEL_BROADCAST, "", nsp);

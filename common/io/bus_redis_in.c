@@ -22,13 +22,21 @@ static void bad(struct bus_redis *b, struct str_view channel, const char *why)
     log_end(&l);
 }
 
+/* Old clients' ids have the namespace before them, except in "/". */
+bool bus_redis_is_own_id(const struct bus_redis *b, struct str_view nsp, struct str_view room)
+{
+    if (sv_starts_with(room, b->bus.uid)) return true;
+    return sv_starts_with(room, nsp) && room.n > nsp.n && room.p[nsp.n] == '#' &&
+           sv_starts_with(sv_skip(room, nsp.n + 1), b->bus.uid);
+}
+
 /* Is that subscription the one by which the message is to be taken? It may meet several: the pattern of
  * the own ids also matches rooms that only look like it, and with bus.subscribe=everything the pattern
  * of "/a" matches what is for "/a#b". pattern: empty if it came by the channel's own subscription. */
 static bool is_taken_by(struct bus_redis *b, enum bus_channel_kind kind, struct str_view pattern,
                         struct str_view nsp, struct str_view room)
 {
-    if (kind == BUS_CHANNEL_OWN_IDS) return sv_starts_with(room, b->bus.uid);
+    if (kind == BUS_CHANNEL_OWN_IDS) return bus_redis_is_own_id(b, nsp, room);
     if (!pattern.n) return true;
     buf_clear(&b->name);
     return bus_name_everything(&b->name, b->key, nsp) && sv_eq(buf_view(&b->name), pattern);

@@ -71,6 +71,8 @@ void bus_redis_count(struct bus *bus, struct str_view nsp, bus_count_cb cb, void
 void bus_redis_on_message(void *arg, struct str_view pattern, struct str_view channel,
                           struct str_view payload);
 void bus_redis_on_subscribed(void *arg, bool is_pattern, struct str_view channel, bool on);
+/* Is the room that of a socket's own id, of this node and in this namespace? */
+bool bus_redis_is_own_id(const struct bus_redis *b, struct str_view nsp, struct str_view room);
 /* Turn-end: asks for what is wanted and not yet asked for. */
 void bus_redis_in_flush(struct bus_redis *b);
 

@@ -36,15 +36,15 @@ static void closed(struct gw_conn *c, enum close_reason reason)
 struct owed_auth {
     struct wheel_entry timer;
     struct gateway *gw;
-    char *nsp, *json;
-    char id[ID_LEN];
+    char *id, *nsp, *json;
 };
 
 static void on_auth_due(struct wheel_entry *e)
 {
     struct owed_auth *o = (struct owed_auth *)e;
-    struct gw_socket *s = gw_socket_find(o->gw, sv_of(o->nsp), sv_make(o->id, ID_LEN));
+    struct gw_socket *s = gw_socket_find(o->gw, sv_of(o->nsp), sv_of(o->id));
     if (s) gw_socket_emit(s, sv_of(o->json), NULL, 0);
+    x_free(o->id);
     x_free(o->nsp);
     x_free(o->json);
     x_free(o);
@@ -60,7 +60,7 @@ static void on_connect(void *ctx, struct gw_socket *s, struct str_view auth)
     o->gw = gw;
     o->nsp = x_memdup(nsp.p, nsp.n);
     o->json = x_asprintf("[\"auth\",%.*s]", SV_ARG(auth));
-    memcpy(o->id, gw_socket_id(s).p, ID_LEN);
+    o->id = x_memdup(gw_socket_id(s).p, gw_socket_id(s).n);
     wheel_set(loop_wheel(gw->loop), &o->timer, loop_now(gw->loop) + AUTH_DELAY_MS);
 }
 

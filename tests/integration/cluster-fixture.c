@@ -28,8 +28,7 @@
 struct asker {
     struct gateway *gw;
     uint64_t ack_id;
-    char id[ID_LEN];
-    char *nsp;
+    char *id, *nsp;
 };
 
 static struct asker *asker_new(struct gw_socket *s, const struct gw_event *e)
@@ -38,15 +37,16 @@ static struct asker *asker_new(struct gw_socket *s, const struct gw_event *e)
     struct str_view nsp = gw_socket_nsp(s);
     a->gw = gw_socket_gateway(s);
     a->ack_id = e->ack_id;
-    memcpy(a->id, gw_socket_id(s).p, ID_LEN);
+    a->id = x_memdup(gw_socket_id(s).p, gw_socket_id(s).n);
     a->nsp = x_memdup(nsp.p, nsp.n);
     return a;
 }
 
 static void answer(struct asker *a, struct str_view json, const struct str_view *binary, unsigned n)
 {
-    struct gw_socket *s = gw_socket_find(a->gw, sv_of(a->nsp), sv_make(a->id, ID_LEN));
+    struct gw_socket *s = gw_socket_find(a->gw, sv_of(a->nsp), sv_of(a->id));
     if (s) gw_socket_ack(s, a->ack_id, json, binary, n);
+    x_free(a->id);
     x_free(a->nsp);
     x_free(a);
 }
