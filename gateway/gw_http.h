@@ -31,7 +31,7 @@ struct gw_http {
     uint8_t state;
     bool is_dirty, keep_alive, head_only, gzip, eof, reading, unread_body;
     bool is_octets; /* the body's type is application/octet-stream; the owner's */
-    size_t scan; /* how far `in` has been searched for a head's end */
+    size_t scan;    /* how far `in` has been searched for a head's end */
     struct buf in, out, body;
     struct buf cors; /* header lines for the answer of this request */
     struct http_chunked chunked;

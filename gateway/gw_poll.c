@@ -65,9 +65,8 @@ static void send_body(struct gw_conn *c, struct str_view type, struct str_view b
     }
     assert(fits); /* the cookie's name is bounded by the configuration */
     (void)fits;
-    gw_http_reply(
-        h, &(struct gw_reply){
-               .status = 200, .type = type, .headers = buf_view(&headers), .body = body});
+    gw_http_reply(h, &(struct gw_reply){
+                         .status = 200, .type = type, .headers = buf_view(&headers), .body = body});
     buf_fini(&headers);
     buf_fini(&packed);
 }
@@ -171,8 +170,8 @@ static bool dispatch_form(struct gw_conn *c, struct str_view form, struct buf *s
     struct buf text;
     bool bad = false;
     buf_init(&text, form.n);
-    bool good = eio3_jsonp_body(form, &text, &bad) ? dispatch_v3(c, false, buf_view(&text), scratch)
-                                                   : !bad;
+    bool good =
+        eio3_jsonp_body(form, &text, &bad) ? dispatch_v3(c, false, buf_view(&text), scratch) : !bad;
     buf_fini(&text);
     return good;
 }

@@ -39,8 +39,8 @@ struct sio_limits {
 
 struct sio_packet {
     enum sio_type type;
-    unsigned attachments; /* announced; > 0 only for the binary types */
-    struct str_view nsp;  /* "/" if absent in the packet; without a query part */
+    unsigned attachments;      /* announced; > 0 only for the binary types */
+    struct str_view nsp;       /* "/" if absent in the packet; without a query part */
     struct str_view nsp_query; /* what stood behind nsp and a '?'; clients of Engine.IO 3 send it */
     bool has_id;
     uint64_t id;

@@ -161,7 +161,7 @@ static void run(const char *name, enum eio_version version, enum eio_transport t
     do {                                                                                           \
         static const struct step steps[] = {__VA_ARGS__, {0}};                                     \
         (void)state;                                                                               \
-        run(__func__, version, transport, steps);                                                          \
+        run(__func__, version, transport, steps);                                                  \
     } while (0)
 
 /* --- heartbeat */

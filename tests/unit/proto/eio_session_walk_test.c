@@ -197,8 +197,8 @@ static void check(void)
     }
     /* No session waits longer than its longest time-out. */
     if (s->state == EIO_STATE_OPEN)
-        assert_true(due <= w.now + brief.ping_interval +
-                               (s->version == EIO_V3 ? brief.ping_timeout : 0));
+        assert_true(due <=
+                    w.now + brief.ping_interval + (s->version == EIO_V3 ? brief.ping_timeout : 0));
     if (s->state == EIO_STATE_CLOSING) assert_true(due <= w.now + brief.close_timeout);
 }
 
