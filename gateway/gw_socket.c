@@ -254,7 +254,7 @@ struct gw_socket *gw_socket_find(struct gateway *gw, struct str_view nsp, struct
     struct gw_nsp *n = gw_nsp_find(gw, nsp);
     struct gw_socket *s = NULL;
     if (!n || !is_id_like(n->view, id)) return NULL;
-    HASH_FIND(hh, n->by_id, id.p, ID_LEN, s);
+    HASH_FIND(hh, n->by_id, id.p, id.n, s);
     return s && s->state == GW_SOCKET_READY ? s : NULL;
 }
 

@@ -29,7 +29,10 @@ const PROGRAMS = {
   'cluster-fixture': 'tests/integration/cluster-fixture',
 };
 const CLIENT_DIST = path.join(__dirname, 'node_modules/socket.io-client/dist');
-const CLIENTS = { '4.x': require('socket.io-client').io, '3.x': require('socket.io-client-3').io };
+const CLIENTS = {
+  '4.x': require('socket.io-client').io, '3.x': require('socket.io-client-3').io,
+  '2.5': require('socket.io-client-2'), '1.7': require('socket.io-client-1'), // Engine.IO 3
+};
 const SECRET = 'integration-secret-0123456789abcdef';
 const LIMIT = 5000;
 
@@ -233,9 +236,9 @@ async function gateway(t, settings = {}, { name = 'gateway', env, command = [] }
 }
 
 /* A conformance fixture; it says nothing when it listens, so it is asked until it answers. */
-async function fixture(t, name) {
+async function fixture(t, name, ...options) {
   const port = await freePort();
-  const gw = new Program(name, [String(port)]);
+  const gw = new Program(name, [...options, String(port)]);
   atEnd(t, () => gw.stop());
   gw.port = port;
   gw.path = name === 'eio-echo' ? '/engine.io/' : '/socket.io/';
@@ -327,7 +330,7 @@ const keyPair = (kind) => service.ask({ op: 'keys', kind });
 
 /* ---- Socket.IO clients */
 
-/* A stock client; it ends with the test. `client` is '4.x' or '3.x', the rest are its options. */
+/* A stock client; it ends with the test. `client` is a key of CLIENTS, the rest are its options. */
 function client(t, gw, { client: version = '4.x', nsp = '', transports = ['websocket'], ...options } = {}) {
   const socket = CLIENTS[version](gw.url + nsp, {
     path: gw.path, forceNew: true, reconnection: false, transports, timeout: LIMIT, ...options,
@@ -346,6 +349,7 @@ async function connected(t, gw, options) {
 function accepted(socket) {
   return within(new Promise((resolve, reject) => {
     socket.once('connect', resolve);
+    socket.once('error', (data) => reject(new Error(`error: ${JSON.stringify(data)}`))); // 1.x and 2.x
     socket.once('connect_error', (error) => reject(Object.assign(error, { message: `connect_error: ${error.message} ${JSON.stringify(error.data)}` })));
   }), 'connect');
 }
