@@ -229,6 +229,7 @@ static struct gw_conn *conn_new(struct gateway *gw, const struct gw_http *http,
     HASH_ADD(hh, gw->conns, sid, ID_LEN, c);
     gw->nconns++;
     gw->count.sessions++;
+    if (wire->version == EIO_V3) gw->count.sessions_eio3++;
     if (transport == EIO_WEBSOCKET) gw->gauge.websockets++;
     return c;
 }

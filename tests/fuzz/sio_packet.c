@@ -1,13 +1,15 @@
 /* Socket.IO packets from a hostile peer. The input is a packet's text; behind a 0x1e each stand the
  * attachments that follow it. What must hold: fields keep their bounds; a packet written anew from
  * its fields reads the same; wider limits read it the same; an event's name is not reserved,
- * however it is written; the assembler gives back what it was given, within its bound. */
+ * however it is written; the assembler gives back what it was given, within its bound; the name that an old client's
+ * namespace stands for is plain ASCII, and its query is a JSON object. */
 /* System */
 #include <assert.h>
 #include <stdint.h>
 /* Proto */
 #include "proto/json_scan.h"
 #include "proto/sio_packet.h"
+#include "proto/sio_url.h"
 
 #define SEPARATOR '\x1e'
 #define MAX_BYTES 512 /* small, so that the bound is met */
@@ -54,6 +56,8 @@ static void check_shape(const struct sio_packet *p, struct str_view text)
     assert(p->nsp.n && p->nsp.n <= limits.max_nsp && p->nsp.p[0] == '/');
     assert(sv_find(p->nsp, ',') == p->nsp.n && sv_find(p->nsp, '?') == p->nsp.n);
     check_inside(text, p->nsp);
+    check_inside(text, p->nsp_query);
+    assert(sv_find(p->nsp_query, ',') == p->nsp_query.n);
     check_inside(text, p->json);
     check_inside(p->json, p->event);
     assert(p->json.n || p->type == SIO_CONNECT || p->type == SIO_DISCONNECT);
@@ -74,6 +78,25 @@ static void check_written_anew(const struct sio_packet *p)
     assert(sio_packet_decode(buf_view(&b), &limits, &again, &why) == VERDICT_OK);
     check_same(p, &again);
     buf_fini(&b);
+}
+
+static void check_url(const struct sio_packet *p)
+{
+    struct buf path, auth;
+    enum json_kind kind;
+    const char *why;
+    buf_init(&path, 64);
+    buf_init(&auth, 256);
+    if (sio_url_read(p->nsp, p->nsp_query, &path, &auth)) {
+        struct str_view name = buf_view(&path);
+        assert(name.n && name.p[0] == '/');
+        for (size_t i = 0; i < name.n; i++)
+            assert(name.p[i] > ' ' && name.p[i] < 0x7f && !memchr("?#\\\"<>`{}", name.p[i], 9));
+        assert(json_scan_value(buf_view(&auth), 1, -1, &kind, &why) && kind == JSON_OBJECT);
+    }
+    assert(path.n <= path.max && auth.n <= auth.max);
+    buf_fini(&path);
+    buf_fini(&auth);
 }
 
 /* Gives the packet the attachments of rest, as many as there are, and some too many. */
@@ -119,6 +142,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_same(&p, &q);
     check_shape(&p, text);
     check_written_anew(&p);
+    check_url(&p);
     if (p.attachments) check_assembler(&p, text, sv_skip(in, text.n));
     return 0;
 }

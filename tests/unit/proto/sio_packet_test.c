@@ -456,6 +456,29 @@ static void an_assembler_takes_one_packet_at_a_time(void **state)
     sio_assembler_fini(&a);
 }
 
+static void query_of_a_namespace_is_kept_beside_it(void **state)
+{
+    static const struct {
+        struct str_view text, query;
+    } rows[] = {
+        {B("0/admin?token=1234&uid=abcd,"), B("token=1234&uid=abcd")},
+        {B("0/?a=1,{}"), B("a=1")},
+        {B("0/admin?a?b"), B("a?b")},
+        {B("0/admin?,"), B("")},
+        {B("0/admin,"), B("")},
+        {B("0"), B("")},
+        {B("2/a?b,[\"x\",\"?y\"]"), B("b")},
+        {B("2[\"/a?b\"]"), B("")},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct sio_packet p;
+        const char *why;
+        assert_int_equal(sio_packet_decode(rows[i].text, &limits, &p, &why), VERDICT_OK);
+        if (!sv_eq(p.nsp_query, rows[i].query)) fail_msg("%.*s", SV_ARG(rows[i].text));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -468,6 +491,7 @@ int main(void)
         cmocka_unit_test(an_assembler_gives_back_what_it_was_given),
         cmocka_unit_test(an_assembler_bounds_text_and_bytes_together),
         cmocka_unit_test(an_assembler_takes_one_packet_at_a_time),
+        cmocka_unit_test(query_of_a_namespace_is_kept_beside_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
