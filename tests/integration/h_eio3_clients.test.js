@@ -3,7 +3,7 @@
 'use strict';
 const { test } = require('node:test');
 const assert = require('node:assert');
-const { accepted, ask, atEnd, client, CLIENTS, connected, gateway, heard, now, refused, request, token, until, RawWs } = require('./harness');
+const { accepted, ask, atEnd, client, OLD_CLIENTS, connected, gateway, heard, now, refused, request, token, until, RawWs } = require('./harness');
 const { EIO3, KINDS, OLD, OPEN, refusal, refusedOld, title } = require('./eio3_harness');
 
 const OK = [{ status: 'ok' }];
@@ -19,7 +19,9 @@ for (const kind of KINDS) {
     assert.match(engine.id, /^[\w-]{20}$/);
     assert.equal(socket.id, engine.id);
     await until(() => engine.transport.name === kind.transports.at(-1), 'upgrade');
-    for (const text of ['a', 'é€\u{1f600}', '\u0000\u2028"\\', 'x'.repeat(20000)]) {
+    /* 1.7 polls in base64 here, and encodes text twice then: see docs/client.md. */
+    const above = title(kind) === '1.7 by polling' ? [] : ['é€\u{1f600}', '\u0000\u2028'];
+    for (const text of ['a', ...above, '\u0000"\\', 'x'.repeat(20000)]) {
       const back = heard(socket, 'message');
       assert.deepEqual(await ask(socket, 'message', text, { deep: [text] }), OK);
       assert.deepEqual(await back, [text, { deep: [text] }]);
@@ -31,7 +33,7 @@ for (const kind of KINDS) {
 for (const version of OLD) {
   test(`${version}: the snippet of old pages, as it is`, async (t) => {
     const gw = await old(t, { 'gateway.host': 'localhost' });
-    const io = CLIENTS[version];
+    const io = OLD_CLIENTS[version];
     const good = await token();
     const run = new Function('io', 'token', `return io.connect('http://localhost:${gw.port}', {query: 'token=' + token})`);
     const socket = run(io, good);
@@ -109,7 +111,7 @@ test('the token of a namespace\'s query counts for that namespace, the handshake
   const gw = await old(t, { 'socketio.namespaces': '/,/admin,/chat,/bad' });
   const [ann, bob] = [await token(), await token({ sub: 'bob' })];
   for (const { client: version, transports } of KINDS) {
-    const manager = new CLIENTS[version].Manager(gw.url, { path: gw.path, reconnection: false, transports, query: { token: ann } });
+    const manager = new OLD_CLIENTS[version].Manager(gw.url, { path: gw.path, reconnection: false, transports, query: { token: ann } });
     atEnd(t, () => manager.close());
     const [chat, admin] = [manager.socket('/chat'), manager.socket('/admin', { query: `uid=x%20y&token=${bob}` })];
     await Promise.all([accepted(manager.socket('/')), accepted(chat), accepted(admin)]);

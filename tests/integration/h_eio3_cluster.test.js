@@ -3,7 +3,7 @@
 'use strict';
 const { test } = require('node:test');
 const assert = require('node:assert');
-const { accepted, ask, atEnd, CLIENTS, connected, heard, inbox, rawWs, until } = require('./harness');
+const { accepted, ask, atEnd, OLD_CLIENTS, connected, heard, inbox, rawWs, until } = require('./harness');
 const { clusterGateway, emitter, nodePeer, ready, startRedis } = require('./cluster_harness');
 const { act, fixtures } = require('./interop_harness');
 const { EIO3, KINDS, poller3, textPayload, title } = require('./eio3_harness');
@@ -13,7 +13,7 @@ const SETTINGS = { ...EIO3, 'socketio.namespaces': '/,/admin' };
 
 /* A client's sockets in "/" and "/admin", with the ids that the cluster knows them by. */
 async function both(t, gw, { client, transports }) {
-  const manager = new CLIENTS[client].Manager(gw.url, { path: gw.path, reconnection: false, transports });
+  const manager = new OLD_CLIENTS[client].Manager(gw.url, { path: gw.path, reconnection: false, transports });
   atEnd(t, () => manager.close());
   const [main, admin] = [manager.socket('/'), manager.socket('/admin')];
   await Promise.all([accepted(main), accepted(admin)]);

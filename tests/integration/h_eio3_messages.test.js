@@ -2,7 +2,7 @@
 'use strict';
 const { test } = require('node:test');
 const assert = require('node:assert');
-const { accepted, ask, atEnd, client, CLIENTS, connected, freePort, gateway, heard, inbox, rawSio, rawWs, until } = require('./harness');
+const { accepted, ask, atEnd, client, OLD_CLIENTS, connected, freePort, gateway, heard, inbox, rawSio, rawWs, until } = require('./harness');
 const { KINDS, OLD, OPEN, poller3, textPayload, title } = require('./eio3_harness');
 
 const OK = [{ status: 'ok' }];
@@ -105,7 +105,7 @@ test('rooms that are ids are nobody\'s to join, in the old form, too', async (t)
 test('namespaces: each has its own events, and one can be left', async (t) => {
   const gw = await gateway(t, { ...OPEN, 'socketio.namespaces': '/,/chat', 'routes.events': 'message=all' });
   for (const { client: version, transports } of KINDS) {
-    const manager = new CLIENTS[version].Manager(gw.url, { path: gw.path, reconnection: false, transports });
+    const manager = new OLD_CLIENTS[version].Manager(gw.url, { path: gw.path, reconnection: false, transports });
     atEnd(t, () => manager.close());
     const [main, chat] = [manager.socket('/'), manager.socket('/chat')];
     await Promise.all([accepted(main), accepted(chat)]);
@@ -156,7 +156,7 @@ for (const kind of KINDS) {
     const port = await freePort();
     const settings = { ...OPEN, 'gateway.port': port, 'socketio.namespaces': '/,/chat' };
     const first = await gateway(t, settings);
-    const manager = new CLIENTS[kind.client].Manager(first.url, { path: first.path, transports: kind.transports, reconnectionDelay: 20, reconnectionDelayMax: 50 });
+    const manager = new OLD_CLIENTS[kind.client].Manager(first.url, { path: first.path, transports: kind.transports, reconnectionDelay: 20, reconnectionDelayMax: 50 });
     atEnd(t, () => manager.close());
     const [main, chat] = [manager.socket('/'), manager.socket('/chat')];
     await Promise.all([accepted(main), accepted(chat)]);

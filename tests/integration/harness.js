@@ -29,10 +29,8 @@ const PROGRAMS = {
   'cluster-fixture': 'tests/integration/cluster-fixture',
 };
 const CLIENT_DIST = path.join(__dirname, 'node_modules/socket.io-client/dist');
-const CLIENTS = {
-  '4.x': require('socket.io-client').io, '3.x': require('socket.io-client-3').io,
-  '2.5': require('socket.io-client-2'), '1.7': require('socket.io-client-1'), // Engine.IO 3
-};
+const CLIENTS = { '4.x': require('socket.io-client').io, '3.x': require('socket.io-client-3').io };
+const OLD_CLIENTS = { '2.5': require('socket.io-client-2'), '1.7': require('socket.io-client-1') }; // Engine.IO 3
 const SECRET = 'integration-secret-0123456789abcdef';
 const LIMIT = 5000;
 
@@ -330,9 +328,10 @@ const keyPair = (kind) => service.ask({ op: 'keys', kind });
 
 /* ---- Socket.IO clients */
 
-/* A stock client; it ends with the test. `client` is a key of CLIENTS, the rest are its options. */
+/* A stock client; it ends with the test. `client` is a key of CLIENTS or OLD_CLIENTS, the rest are its
+ * options. */
 function client(t, gw, { client: version = '4.x', nsp = '', transports = ['websocket'], ...options } = {}) {
-  const socket = CLIENTS[version](gw.url + nsp, {
+  const socket = (CLIENTS[version] || OLD_CLIENTS[version])(gw.url + nsp, {
     path: gw.path, forceNew: true, reconnection: false, transports, timeout: LIMIT, ...options,
   });
   atEnd(t, () => socket.disconnect());
@@ -559,7 +558,7 @@ async function metricsBecome(gw, expected) {
 const poller = (gw, query, headers) => new Poller(gw, query, headers).open();
 
 module.exports = {
-  CLIENT_DIST, CLIENTS, Inbox, Poller, Program, RawWs, ROOT, SECRET, accepted, admin, answers, ask, atEnd, client,
+  CLIENT_DIST, CLIENTS, Inbox, OLD_CLIENTS, Poller, Program, RawWs, ROOT, SECRET, accepted, admin, answers, ask, atEnd, client,
   connected, environment, exchange, fixture, freePort, gateway, heard, inbox, keyPair, metrics, metricsBecome, now,
   poller, program, rawSio, rawWs, refused, request, run, tempDir, token, until, within,
 };
