@@ -173,7 +173,7 @@ static void on_upgrade(struct gw_http *h, const struct http_head *head, const st
         gw_conn_upgrade(c, h, key, buf_view(&headers), rest, &q->wire);
     else
         gw_conn_new_ws(h->gw, h, key, buf_view(&headers), rest, &q->wire,
-                       gw_token_take(h->gw->cfg, head));
+                       gw_token_take(h->gw->cfg, head, false));
     buf_fini(&headers);
 }
 
@@ -226,7 +226,8 @@ static void on_handshake(struct gw_http *h, const struct http_head *head, const 
     else if (h->gw->nconns >= (unsigned)h->gw->cfg->gateway_max_connections)
         refuse_here(h, GW_REFUSAL_FULL);
     else
-        gw_conn_new_polling(h->gw, h, &q->wire, gw_token_take(h->gw->cfg, head));
+        gw_conn_new_polling(h->gw, h, &q->wire,
+                            gw_token_take(h->gw->cfg, head, q->wire.jsonp != 0));
 }
 
 /* The order of checks is the reference's: it decides which code a doubly wrong request gets. */

@@ -1,6 +1,6 @@
 /* A browser sends cookies along with requests of any page, and WebSockets are not held back by CORS: a
- * token in a cookie counts only if the page is one of ours. The other sources are put in by the page
- * itself. */
+ * token in a cookie counts only if the page is one of ours. A script is loaded without saying whose
+ * page it is for: there it never counts. The other sources are put in by the page itself. */
 
 /* Util */
 #include "util/x_alloc.h"
@@ -58,7 +58,7 @@ static char *from_query(const struct http_head *head)
     return found;
 }
 
-struct gw_token gw_token_take(const struct cfg *cfg, const struct http_head *head)
+struct gw_token gw_token_take(const struct cfg *cfg, const struct http_head *head, bool is_script)
 {
     struct str_view token;
     /* In these modes nobody would verify it, and what is not needed is not kept. */
@@ -70,7 +70,7 @@ struct gw_token gw_token_take(const struct cfg *cfg, const struct http_head *hea
         char *found = from_query(head);
         if (found) return (struct gw_token){found, GW_AUTH_FROM_QUERY};
     }
-    if (cfg->auth_cookie[0] && is_own_page(cfg, head) &&
+    if (!is_script && cfg->auth_cookie[0] && is_own_page(cfg, head) &&
         http_cookie_get(head, sv_of(cfg->auth_cookie), &token))
         return (struct gw_token){copy(token), GW_AUTH_FROM_COOKIE};
     return (struct gw_token){0};

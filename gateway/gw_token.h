@@ -13,7 +13,8 @@ struct gw_token {
 };
 
 /* The first token found, in the order header, query, cookie. Gives its text (x_free_secret). One
- * that is too long or badly encoded counts as found: a text that is no token is given. */
-struct gw_token gw_token_take(const struct cfg *cfg, const struct http_head *head);
+ * that is too long or badly encoded counts as found: a text that is no token is given.
+ * is_script: the answer will be a script (JSONP), which any page can load, so cookies do not count. */
+struct gw_token gw_token_take(const struct cfg *cfg, const struct http_head *head, bool is_script);
 
 #endif

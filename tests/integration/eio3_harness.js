@@ -97,5 +97,5 @@ class Poller3 {
 const poller3 = (gw, query) => new Poller3(gw, query).open();
 
 module.exports = {
-  binaryPayload, EIO3, KINDS, OLD, OPEN, Poller3, poller3, refusal, refusedOld, textPayload, title, token, WAYS,
+  binaryPayload, EIO3, KINDS, OLD, OPEN, Poller3, poller3, refusal, refusedOld, textPackets, textPayload, title, token, WAYS,
 };

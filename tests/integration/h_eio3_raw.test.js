@@ -6,7 +6,7 @@ const http = require('node:http');
 const { setTimeout: elapse } = require('node:timers/promises');
 const vm = require('node:vm');
 const { answers, exchange, gateway, poller, Poller, RawWs, rawSio, rawWs, request, token, until } = require('./harness');
-const { binaryPayload, EIO3, OPEN, poller3, textPayload } = require('./eio3_harness');
+const { binaryPayload, EIO3, OPEN, poller3, textPackets, textPayload } = require('./eio3_harness');
 
 const BYTES = Buffer.from([1, 2, 3, 4]);
 const UNKNOWN = { code: 1, message: 'Session ID unknown' };
@@ -127,6 +127,19 @@ test('JSONP: an index that is no number is refused, other characters in it are n
   assert.match(r.body, /^___eio\[15\]\("/);
   const v4 = await request(gw, { query: 'EIO=4&transport=polling&j=1' });
   assert.match(v4.body, /^0\{/, 'version 4 has no JSONP');
+});
+
+test('JSONP: a cookie\'s token does not count, for any page can load a script; the query\'s does', async (t) => {
+  const gw = await gateway(t, { ...EIO3, 'auth.cookie': 'session' });
+  const [tok, required] = [await token(), '44{"message":"jwt must be provided","code":"credentials_required","type":"UnauthorizedError"}'];
+  const first = async (query) => {
+    const r = await request(gw, { query: `EIO=3&transport=polling${query}`, headers: { Cookie: `session=${tok}` } });
+    const script = /^___eio\[0\]\((".*")\);$/.exec(r.body);
+    return textPackets(script ? JSON.parse(script[1]) : r.body)[1];
+  };
+  assert.equal(await first(''), '40');
+  assert.equal(await first('&j=0'), required);
+  assert.equal(await first(`&j=0&token=${tok}`), '40');
 });
 
 test('JSONP: forms that are none', async (t) => {

@@ -38,7 +38,7 @@ static int end(void **state)
 }
 
 /* Fails unless the request yields this token; NULL: none. */
-static void assert_token(const char *query, const char *fields, const char *want)
+static void assert_taken(const char *query, const char *fields, bool is_script, const char *want)
 {
     struct http_head head;
     size_t scan = 0;
@@ -47,13 +47,18 @@ static void assert_token(const char *query, const char *fields, const char *want
     char *text = x_asprintf("GET /socket.io/%s HTTP/1.1\r\nHost: h\r\n%s\r\n", query, fields);
     if (http_head_parse(text, strlen(text), 65536, &scan, &head, &status, &why) != VERDICT_OK)
         fail_msg("%s: %s", text, why);
-    char *token = gw_token_take(&cfg, &head).text;
+    char *token = gw_token_take(&cfg, &head, is_script).text;
     if (!want)
         assert_null(token);
     else if (!token || strcmp(token, want) != 0)
         fail_msg("%s gave %s instead of %s", text, token ? token : "nothing", want);
     if (token) x_free_secret(token, strlen(token));
     x_free(text);
+}
+
+static void assert_token(const char *query, const char *fields, const char *want)
+{
+    assert_taken(query, fields, false, want);
 }
 
 static const struct {
@@ -175,6 +180,17 @@ static void cookie_counts_for_own_pages_only(void **state)
     }
 }
 
+/* A page elsewhere can load a script with the user's cookies, and no Origin tells. */
+static void cookie_does_not_count_for_a_script(void **state)
+{
+    (void)state;
+    assert_taken("", "Cookie: jwt=t\r\n", true, NULL);
+    assert_taken("", "Cookie: jwt=t\r\nOrigin: http://h\r\n", true, NULL);
+    assert_taken("?token=q", "Cookie: jwt=t\r\n", true, "q");
+    assert_taken("", "Cookie: jwt=t\r\nAuthorization: Bearer b\r\n", true, "b");
+    assert_taken("", "Cookie: jwt=t\r\n", false, "t");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,6 +200,7 @@ int main(void)
         TEST(long_token_elsewhere_is_malformed_too),
         TEST(modes_that_ask_for_no_token_take_none),
         TEST(cookie_counts_for_own_pages_only),
+        TEST(cookie_does_not_count_for_a_script),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
