@@ -15,6 +15,7 @@
 #include "util/x_alloc.h"
 /* Proto */
 #include "proto/eio3_payload.h"
+#include "proto/http_head.h"
 
 #define B(lit)                                                                                     \
     {                                                                                              \
@@ -316,6 +317,68 @@ static void every_truncation(void **state)
         check_truncations(true, &binary_bodies[i]);
 }
 
+/* The body of a chunked request whose chunks have k bytes, read in pieces of k. Gives what the
+ * decoders are given. */
+static void read_in_pieces(struct buf *body, struct str_view bytes, size_t k)
+{
+    struct http_chunked state = {0};
+    struct buf wire;
+    int status;
+    enum verdict v = VERDICT_MORE;
+    buf_init(&wire, 65536);
+    buf_init(body, 65536);
+    for (size_t at = 0; at < bytes.n; at += k) {
+        size_t n = bytes.n - at < k ? bytes.n - at : k;
+        assert_true(buf_addf(&wire, "%zx\r\n", n) && buf_add(&wire, bytes.p + at, n) &&
+                    buf_add_sv(&wire, SV("\r\n")));
+    }
+    assert_true(buf_add_sv(&wire, SV("0\r\n\r\n")));
+    for (size_t at = 0; at < wire.n && v == VERDICT_MORE;) {
+        size_t used, n = wire.n - at < k ? wire.n - at : k;
+        char *piece = copy_of(sv_make(wire.p + at, n));
+        v = http_chunked_feed(&state, piece, n, &used, body, &status);
+        x_free(piece);
+        at += used;
+    }
+    assert_int_equal(v, VERDICT_OK);
+    buf_fini(&wire);
+}
+
+static void check_pieces(bool binary, const struct body *b)
+{
+    struct buf body, form, payload;
+    bool bad;
+    for (size_t k = 1; k <= b->bytes.n; k++) {
+        read_in_pieces(&body, b->bytes, k);
+        assert_int_equal(walk(binary, buf_view(&body), b->packets, b->n, &bad), b->n);
+        assert_false(bad);
+        buf_fini(&body);
+        if (binary) continue;
+        /* the same as a JSONP form, every byte escaped */
+        buf_init(&form, 65536);
+        buf_init(&payload, 65536);
+        assert_true(buf_add_sv(&form, SV("d=")));
+        for (size_t i = 0; i < b->bytes.n; i++)
+            assert_true(buf_addf(&form, "%%%02X", (unsigned char)b->bytes.p[i]));
+        read_in_pieces(&body, buf_view(&form), k);
+        assert_true(eio3_jsonp_body(buf_view(&body), &payload, &bad));
+        assert_int_equal(walk(false, buf_view(&payload), b->packets, b->n, &bad), b->n);
+        assert_false(bad);
+        buf_fini(&form);
+        buf_fini(&payload);
+        buf_fini(&body);
+    }
+}
+
+static void every_size_of_chunks(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(text_bodies); i++)
+        check_pieces(false, &text_bodies[i]);
+    for (size_t i = 0; i < COUNT(binary_bodies); i++)
+        check_pieces(true, &binary_bodies[i]);
+}
+
 struct bad_body {
     struct str_view bytes;
     unsigned before; /* packets that were good */
@@ -497,6 +560,7 @@ int main(void)
         cmocka_unit_test(json_can_be_ascii),
         cmocka_unit_test(good_bodies),
         cmocka_unit_test(every_truncation),
+        cmocka_unit_test(every_size_of_chunks),
         cmocka_unit_test(bad_bodies),
         cmocka_unit_test(long_lengths),
         cmocka_unit_test(pairs_are_not_cut_at_any_place),
