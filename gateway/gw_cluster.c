@@ -276,7 +276,7 @@ void gw_cluster_on_response(const struct bus_response *r, void *arg)
 
 /* ---- for handlers */
 
-static void which_of(struct bus_request *r, const struct gw_target *which)
+static void which_of(struct bus_request *r, const struct bus_target *which)
 {
     if (!which) return;
     r->rooms = which->rooms;
@@ -285,7 +285,7 @@ static void which_of(struct bus_request *r, const struct gw_target *which)
     r->nexcept = which->nexcept;
 }
 
-static void command(struct gateway *gw, struct bus_request *r, const struct gw_target *which,
+static void command(struct gateway *gw, struct bus_request *r, const struct bus_target *which,
                     bus_done_cb done, void *arg)
 {
     if (gw->is_ending) return;
@@ -295,28 +295,28 @@ static void command(struct gateway *gw, struct bus_request *r, const struct gw_t
     gw->bus->ops->request(gw->bus, r, done, arg);
 }
 
-void gw_cluster_join(struct gateway *gw, struct str_view nsp, const struct gw_target *which,
+void gw_cluster_join(struct gateway *gw, struct str_view nsp, const struct bus_target *which,
                      const struct str_view *rooms, unsigned n, bus_done_cb done, void *arg)
 {
     struct bus_request r = {.type = BUS_REMOTE_JOIN, .nsp = nsp, .targets = rooms, .ntargets = n};
     command(gw, &r, which, done, arg);
 }
 
-void gw_cluster_leave(struct gateway *gw, struct str_view nsp, const struct gw_target *which,
+void gw_cluster_leave(struct gateway *gw, struct str_view nsp, const struct bus_target *which,
                       const struct str_view *rooms, unsigned n, bus_done_cb done, void *arg)
 {
     struct bus_request r = {.type = BUS_REMOTE_LEAVE, .nsp = nsp, .targets = rooms, .ntargets = n};
     command(gw, &r, which, done, arg);
 }
 
-void gw_cluster_disconnect(struct gateway *gw, struct str_view nsp, const struct gw_target *which,
+void gw_cluster_disconnect(struct gateway *gw, struct str_view nsp, const struct bus_target *which,
                            bool close, bus_done_cb done, void *arg)
 {
     struct bus_request r = {.type = BUS_REMOTE_DISCONNECT, .nsp = nsp, .close = close};
     command(gw, &r, which, done, arg);
 }
 
-void gw_cluster_fetch(struct gateway *gw, struct str_view nsp, const struct gw_target *which,
+void gw_cluster_fetch(struct gateway *gw, struct str_view nsp, const struct bus_target *which,
                       uint64_t timeout_ms, gw_answers_cb cb, void *arg)
 {
     struct bus_request r = {.type = BUS_REMOTE_FETCH, .nsp = nsp};
@@ -331,7 +331,7 @@ void gw_cluster_rooms(struct gateway *gw, struct str_view nsp, uint64_t timeout_
     question_new(gw, &r, timeout_ms, cb, arg);
 }
 
-void gw_cluster_ids(struct gateway *gw, struct str_view nsp, const struct gw_target *which,
+void gw_cluster_ids(struct gateway *gw, struct str_view nsp, const struct bus_target *which,
                     uint64_t timeout_ms, gw_answers_cb cb, void *arg)
 {
     struct bus_request r = {.type = BUS_SOCKETS, .nsp = nsp};
@@ -352,7 +352,7 @@ void gw_cluster_emit(struct gateway *gw, struct str_view nsp, struct str_view js
         command(gw, &r, NULL, NULL, NULL);
 }
 
-void gw_cluster_broadcast(struct gateway *gw, struct str_view nsp, const struct gw_target *to,
+void gw_cluster_broadcast(struct gateway *gw, struct str_view nsp, const struct bus_target *to,
                           struct str_view json, const struct str_view *attachments, unsigned n,
                           uint64_t timeout_ms, gw_answers_cb cb, void *arg)
 {

@@ -35,22 +35,22 @@ typedef void (*gw_answers_cb)(void *arg, const struct gw_answers *a);
 /* --- for handlers. timeout_ms 0: bus.request_timeout. */
 
 /* Sockets of all nodes enter or leave rooms, or are disconnected. done (may be NULL): on the bus? */
-void gw_cluster_join(struct gateway *gw, struct str_view nsp, const struct gw_target *which,
+void gw_cluster_join(struct gateway *gw, struct str_view nsp, const struct bus_target *which,
                      const struct str_view *rooms, unsigned n, bus_done_cb done, void *arg);
-void gw_cluster_leave(struct gateway *gw, struct str_view nsp, const struct gw_target *which,
+void gw_cluster_leave(struct gateway *gw, struct str_view nsp, const struct bus_target *which,
                       const struct str_view *rooms, unsigned n, bus_done_cb done, void *arg);
-void gw_cluster_disconnect(struct gateway *gw, struct str_view nsp, const struct gw_target *which,
+void gw_cluster_disconnect(struct gateway *gw, struct str_view nsp, const struct bus_target *which,
                            bool close, bus_done_cb done, void *arg);
 
 /* Parts: arrays of {"id","handshake","rooms","data"}. */
-void gw_cluster_fetch(struct gateway *gw, struct str_view nsp, const struct gw_target *which,
+void gw_cluster_fetch(struct gateway *gw, struct str_view nsp, const struct bus_target *which,
                       uint64_t timeout_ms, gw_answers_cb cb, void *arg);
 /* Parts: arrays of room names. */
 void gw_cluster_rooms(struct gateway *gw, struct str_view nsp, uint64_t timeout_ms,
                       gw_answers_cb cb, void *arg);
 /* Parts: arrays of socket ids. Nodes of adapter 8 answer this too, though they no longer ask it. The
  * wire has no except here: it does not count. */
-void gw_cluster_ids(struct gateway *gw, struct str_view nsp, const struct gw_target *which,
+void gw_cluster_ids(struct gateway *gw, struct str_view nsp, const struct bus_target *which,
                     uint64_t timeout_ms, gw_answers_cb cb, void *arg);
 /* An event for the other servers' handlers (serverSideEmit). json: ["event", …]. cb NULL: no answers
  * are asked for. Parts: one value for each other node. */
@@ -58,7 +58,7 @@ void gw_cluster_emit(struct gateway *gw, struct str_view nsp, struct str_view js
                      uint64_t timeout_ms, gw_answers_cb cb, void *arg);
 /* An event for clients of all nodes, who are asked for acks. Parts: each client's first argument, in
  * order of arrival. */
-void gw_cluster_broadcast(struct gateway *gw, struct str_view nsp, const struct gw_target *to,
+void gw_cluster_broadcast(struct gateway *gw, struct str_view nsp, const struct bus_target *to,
                           struct str_view json, const struct str_view *attachments, unsigned n,
                           uint64_t timeout_ms, gw_answers_cb cb, void *arg);
 

@@ -68,9 +68,9 @@ static void carry_out(struct gw_socket *s, const struct bus_request *r)
     if (r->type == BUS_REMOTE_DISCONNECT) gw_socket_disconnect(s, r->close);
 }
 
-static struct gw_target which_of(const struct bus_request *r)
+static struct bus_target which_of(const struct bus_request *r)
 {
-    return (struct gw_target){
+    return (struct bus_target){
         .rooms = r->rooms, .except = r->except, .nrooms = r->nrooms, .nexcept = r->nexcept};
 }
 
@@ -121,7 +121,7 @@ static void on_old_command(struct gateway *gw, const struct bus_request *r)
 
 static void on_command(struct gateway *gw, const struct bus_request *r)
 {
-    struct gw_target which = which_of(r);
+    struct bus_target which = which_of(r);
     struct gw_socket **list;
     size_t n = gw_fanout_select(gw, r->nsp, &which, &list);
     for (size_t i = 0; i < n; i++)

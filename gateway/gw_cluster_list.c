@@ -112,7 +112,7 @@ static void add_room(struct list *l, const struct gw_room *r)
 static void add_sockets(struct list *l, struct gateway *gw, const struct bus_request *r,
                         bool (*put)(struct buf *out, const struct gw_socket *s))
 {
-    struct gw_target which = {
+    struct bus_target which = {
         .rooms = r->rooms, .except = r->except, .nrooms = r->nrooms, .nexcept = r->nexcept};
     struct gw_socket **sockets;
     size_t n = gw_fanout_select(gw, r->nsp, &which, &sockets);

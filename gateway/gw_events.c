@@ -83,7 +83,7 @@ static void refuse(struct gw_socket *s, const struct gw_event *e, const char *co
     gw_acks_send_error(s, e, code, message);
 }
 
-void gw_broadcast(struct gateway *gw, struct str_view nsp, const struct gw_target *to,
+void gw_broadcast(struct gateway *gw, struct str_view nsp, const struct bus_target *to,
                   struct str_view json, const struct str_view *attachments, unsigned n,
                   bus_done_cb done, void *arg)
 {
@@ -152,6 +152,7 @@ static void answer(struct gw_socket *s, const struct gw_event *e, enum bus_outco
     case BUS_TOO_LARGE:
         gw_acks_send_error(s, e, "too_large", "it is too large for the message bus");
         break;
+    case BUS_NOBODY: /* of direct messages only */
     case BUS_UNCERTAIN:
         gw_acks_send_error(s, e, "bus_uncertain",
                            "the message bus was lost: it may have been delivered or not");
@@ -168,7 +169,7 @@ static void on_published(enum bus_outcome outcome, void *arg)
     x_free(o);
 }
 
-static void publish(struct gw_socket *s, const struct gw_event *e, const struct gw_target *to)
+static void publish(struct gw_socket *s, const struct gw_event *e, const struct bus_target *to)
 {
     struct owed *o = e->wants_ack ? owed_new(s, e, SV("")) : NULL;
     gw_broadcast(s->conn->gw, s->nsp->view, to, e->args, e->attachments, e->nattachments,
@@ -196,7 +197,7 @@ static void publish_to_room(struct gw_socket *s, const struct gw_event *e)
     } else if (room = buf_view(&name), !gw_socket_is_in(s, room)) {
         refuse(s, e, "not_a_member", "you are not in this room");
     } else {
-        publish(s, e, &(struct gw_target){.rooms = &room, .nrooms = 1});
+        publish(s, e, &(struct bus_target){.rooms = &room, .nrooms = 1});
     }
     buf_fini(&name);
 }
@@ -210,8 +211,8 @@ static void follow_route(struct gw_socket *s, const struct gw_event *e)
     }
     struct str_view self = gw_socket_id(s);
     switch (r->to) {
-    case TO_ALL: publish(s, e, &(struct gw_target){0}); break;
-    case TO_OTHERS: publish(s, e, &(struct gw_target){.except = &self, .nexcept = 1}); break;
+    case TO_ALL: publish(s, e, &(struct bus_target){0}); break;
+    case TO_OTHERS: publish(s, e, &(struct bus_target){.except = &self, .nexcept = 1}); break;
     case TO_ROOM: publish_to_room(s, e); break;
     case TO_NONE: gw_acks_send_ok(s, e); break;
     }

@@ -105,7 +105,7 @@ static void each_in_room(struct fanout *f, struct str_view room,
     if (own) act(f, own);
 }
 
-static void walk(struct fanout *f, const struct gw_target *t)
+static void walk(struct fanout *f, const struct bus_target *t)
 {
     f->gw->fan_mark++;
     for (unsigned i = 0; i < t->nexcept; i++)
@@ -117,9 +117,9 @@ static void walk(struct fanout *f, const struct gw_target *t)
             meet(f, f->nsp->sockets[i]);
 }
 
-static struct gw_target target_of(const struct bus_msg *m)
+static struct bus_target target_of(const struct bus_msg *m)
 {
-    return (struct gw_target){
+    return (struct bus_target){
         .rooms = m->rooms, .except = m->except, .nrooms = m->nrooms, .nexcept = m->nexcept};
 }
 
@@ -127,7 +127,7 @@ void gw_fanout_deliver(const struct bus_msg *m, void *arg)
 {
     struct gateway *gw = arg;
     struct fanout f = {.msg = m, .gw = gw, .nsp = gw_nsp_find(gw, m->nsp), .act = deliver};
-    struct gw_target to = target_of(m);
+    struct bus_target to = target_of(m);
     if (!f.nsp) return;
     walk(&f, &to);
     eio_msg_rele(f.packet);
@@ -137,7 +137,7 @@ size_t gw_fanout_ask(struct gateway *gw, const struct bus_msg *m, uint64_t timeo
                      void *arg)
 {
     struct gw_nsp *nsp = gw_nsp_find(gw, m->nsp);
-    struct gw_target to = target_of(m);
+    struct bus_target to = target_of(m);
     if (!nsp) return 0;
     uint64_t id = nsp->next_ack++;
     struct fanout f = {.msg = m,
@@ -153,7 +153,7 @@ size_t gw_fanout_ask(struct gateway *gw, const struct bus_msg *m, uint64_t timeo
     return f.n;
 }
 
-size_t gw_fanout_select(struct gateway *gw, struct str_view nsp, const struct gw_target *which,
+size_t gw_fanout_select(struct gateway *gw, struct str_view nsp, const struct bus_target *which,
                         struct gw_socket ***out)
 {
     struct fanout f = {.gw = gw, .nsp = gw_nsp_find(gw, nsp), .act = collect};

@@ -12,7 +12,7 @@ size_t gw_fanout_ask(struct gateway *gw, const struct bus_msg *m, uint64_t timeo
                      void *arg);
 /* The local sockets a target means: an array to be freed with x_free (NULL if empty), good until the
  * turn's end. What is done to one may end others: look at their state. */
-size_t gw_fanout_select(struct gateway *gw, struct str_view nsp, const struct gw_target *which,
+size_t gw_fanout_select(struct gateway *gw, struct str_view nsp, const struct bus_target *which,
                         struct gw_socket ***out);
 
 #endif

@@ -46,14 +46,6 @@ struct gw_handler {
                          struct gw_cluster_ask *ask);
 };
 
-/* Who gets a broadcast: the union of the rooms, or the namespace if there are none, without sockets
- * in the excepted rooms. A socket's id is the name of a room with only it in it. */
-struct gw_target {
-    const struct str_view *rooms, *except;
-    unsigned nrooms, nexcept;
-    bool is_volatile;
-};
-
 /* An answer from a client, or why there is none: args is a JSON array, or empty if the time is up
  * or the socket gone. */
 typedef void (*gw_ack_cb)(void *arg, bool answered, struct str_view args,
@@ -88,7 +80,7 @@ void gw_socket_leave(struct gw_socket *s, struct str_view room);
 void gw_socket_disconnect(struct gw_socket *s, bool close);
 
 /* Publishes on the bus; done (may be NULL) says what became of it. */
-void gw_broadcast(struct gateway *gw, struct str_view nsp, const struct gw_target *to,
+void gw_broadcast(struct gateway *gw, struct str_view nsp, const struct bus_target *to,
                   struct str_view json, const struct str_view *attachments, unsigned n,
                   bus_done_cb done, void *arg);
 

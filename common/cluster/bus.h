@@ -2,8 +2,8 @@
  *
  * Bus order is delivery order: a gateway delivers a broadcast only when it comes back from the bus,
  * its own too, so all gateways show concurrent broadcasts in one order. One seam, several
- * implementations (bus_local: one process; bus_redis: any number). It carries three things:
- * broadcasts (bus_msg), requests to all nodes and their answers (bus_request.h). It knows no
+ * implementations (bus_local: one process; bus_redis: any number). It carries broadcasts (bus_msg),
+ * requests to all nodes and their answers (bus_request.h), and messages to one node. It knows no
  * sockets; the gateway tells it which namespaces and rooms it has members of (enter, join), and
  * only those are certain to be heard. */
 #ifndef PEAL_CLUSTER_BUS_H
@@ -37,12 +37,21 @@ struct bus_msg *bus_msg_new(const struct bus_msg *from);
 struct bus_msg *bus_msg_hold(struct bus_msg *m);
 void bus_msg_rele(struct bus_msg *m);
 
-/* What became of a publish or a request. */
+/* Who gets a broadcast: the union of the rooms, or the namespace if there are none, without sockets
+ * in the excepted rooms. A socket's id is the name of a room with only it in it. */
+struct bus_target {
+    const struct str_view *rooms, *except;
+    unsigned nrooms, nexcept;
+    bool is_volatile;
+};
+
+/* What became of a publish, a request or a direct message. */
 enum bus_outcome {
     BUS_TAKEN,     /* it is on the bus */
     BUS_REFUSED,   /* it is not: the bus is away for too long, or too much waits for it */
     BUS_TOO_LARGE, /* it is not: larger than bus.max_message */
     BUS_UNCERTAIN, /* the connection broke before the answer: it may be, and is never sent again */
+    BUS_NOBODY,    /* direct: no node of that name hears it */
 };
 
 /* Told once. Never called from within the function that was given it. */
@@ -54,12 +63,16 @@ typedef void (*bus_count_cb)(int64_t nodes, const struct bus_node *known, size_t
 
 /* What the bus tells its owner. Views are good during the call. None of them may free the bus. */
 struct bus_events {
-    /* A broadcast for local clients, the own ones included. */
+    /* A broadcast for local clients, the own ones included. NULL: this node has no clients (a worker):
+     * it hears answers to its own questions and direct messages only, and is not counted among those
+     * that take requests. */
     void (*deliver)(const struct bus_msg *m, void *arg);
     /* A request, the own ones included (r->uid is then the bus's own). */
     void (*request)(const struct bus_request *r, void *arg);
     /* An answer to a request of this node, or of another one: look at r->id. */
     void (*response)(const struct bus_response *r, void *arg);
+    /* For this node alone (bus_ops.direct). NULL: it takes none. */
+    void (*direct)(struct str_view bytes, void *arg);
     /* Messages may have been missed: the bus was deaf for about that long and hears again. */
     void (*gap)(uint64_t ms, void *arg);
     /* Appends what other programs should know about this node: JSON members, each with a comma
@@ -109,6 +122,10 @@ struct bus_ops {
     /* An answer to the node that asked. Copies. */
     void (*respond)(struct bus *b, const struct bus_response *r);
     void (*count)(struct bus *b, struct str_view nsp, bus_count_cb cb, void *arg);
+    /* Bytes for one node (its uid), itself too. Copies. Ordered with what this node publishes. done
+     * may be NULL. */
+    void (*direct)(struct bus *b, struct str_view node, struct str_view bytes, bus_done_cb done,
+                   void *arg);
     /* Turn-end phase: sends what was published, delivers what came. True: more work is left. */
     bool (*flush)(struct bus *b);
     /* Why clients should not be sent here now; NULL: no reason. Static words. */

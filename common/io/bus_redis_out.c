@@ -48,6 +48,7 @@ static void count_outcome(struct bus_stats *s, enum bus_outcome outcome)
     case BUS_REFUSED: s->refused++; break;
     case BUS_TOO_LARGE: s->too_large++; break;
     case BUS_UNCERTAIN: s->uncertain++; break;
+    case BUS_NOBODY: break; /* it was taken: nobody hears it */
     }
 }
 

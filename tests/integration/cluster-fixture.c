@@ -87,7 +87,7 @@ static void on_answers(void *arg, const struct gw_answers *a)
 
 struct which {
     struct str_view rooms[MAX_NAMES], except[MAX_NAMES], targets[MAX_NAMES];
-    struct gw_target target;
+    struct bus_target target;
     unsigned ntargets;
     bool close;
     uint64_t timeout;
@@ -130,7 +130,7 @@ static void perform(struct gw_socket *s, const struct gw_event *e, struct str_vi
 {
     struct gateway *gw = gw_socket_gateway(s);
     struct str_view nsp = gw_socket_nsp(s);
-    const struct gw_target *t = &w->target;
+    const struct bus_target *t = &w->target;
     const struct str_view *binary = e->attachments;
     unsigned n = e->nattachments;
     void *a = asker_new(s, e);

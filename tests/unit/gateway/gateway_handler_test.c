@@ -319,7 +319,7 @@ static void end_of_the_socket_fails_its_answers(void **state)
 
 /* --- broadcasts */
 
-static void broadcast(const struct gw_target *to, const char *json)
+static void broadcast(const struct bus_target *to, const char *json)
 {
     gw_broadcast(sim.gw, SV("/"), to, sv_of(json), NULL, 0, NULL, NULL);
 }
@@ -335,15 +335,15 @@ static void broadcast_reaches_rooms_without_the_excepted(void **state)
     assert_true(gw_socket_join(socket_of(&b), SV("r1")));
     assert_true(gw_socket_join(socket_of(&b), SV("r2")));
     struct str_view both[] = {SV("r1"), SV("r2")}, b_id = sv_of(b.sid), c_id = sv_of(c.sid);
-    broadcast(&(struct gw_target){.rooms = both, .nrooms = 2}, "[\"both\"]");
-    broadcast(&(struct gw_target){.rooms = both, .nrooms = 2, .except = &b_id, .nexcept = 1},
+    broadcast(&(struct bus_target){.rooms = both, .nrooms = 2}, "[\"both\"]");
+    broadcast(&(struct bus_target){.rooms = both, .nrooms = 2, .except = &b_id, .nexcept = 1},
               "[\"not b\"]");
-    broadcast(&(struct gw_target){.rooms = &c_id, .nrooms = 1}, "[\"c alone\"]");
-    broadcast(&(struct gw_target){.except = both + 1, .nexcept = 1}, "[\"not r2\"]");
+    broadcast(&(struct bus_target){.rooms = &c_id, .nrooms = 1}, "[\"c alone\"]");
+    broadcast(&(struct bus_target){.except = both + 1, .nexcept = 1}, "[\"not r2\"]");
     gw_socket_leave(socket_of(&a), SV("r1"));
-    broadcast(&(struct gw_target){0}, "[\"all\"]");
+    broadcast(&(struct bus_target){0}, "[\"all\"]");
     sim_turns(1);
-    broadcast(&(struct gw_target){.rooms = both, .nrooms = 1}, "[\"a has left\"]");
+    broadcast(&(struct bus_target){.rooms = both, .nrooms = 1}, "[\"a has left\"]");
     /* Rooms are looked up at delivery: a had left when the turn ended. */
     sim_expect(&a, "2[\"not r2\"]");
     sim_expect(&a, "2[\"all\"]");
@@ -367,8 +367,8 @@ static void broadcast_stays_in_its_namespace(void **state)
     (void)state;
     sim_connect(&a, "", "");
     sim_connect(&a, "/b", "");
-    gw_broadcast(sim.gw, SV("/b"), &(struct gw_target){0}, SV("[\"b\"]"), NULL, 0, NULL, NULL);
-    gw_broadcast(sim.gw, SV("/c"), &(struct gw_target){0}, SV("[\"c\"]"), NULL, 0, NULL, NULL);
+    gw_broadcast(sim.gw, SV("/b"), &(struct bus_target){0}, SV("[\"b\"]"), NULL, 0, NULL, NULL);
+    gw_broadcast(sim.gw, SV("/c"), &(struct bus_target){0}, SV("[\"c\"]"), NULL, 0, NULL, NULL);
     sim_expect(&a, "2/b,[\"b\"]");
     sim_expect_quiet(&a);
     sim_drop(&a);
@@ -387,16 +387,16 @@ static void volatile_skips_who_cannot_take_it_at_once(void **state)
     sim_connect(&good, "", "");
     struct str_view slow_id = sv_of(slow.sid);
     for (unsigned i = 0; i < 6; i++) {
-        broadcast(&(struct gw_target){.rooms = &slow_id, .nrooms = 1}, big);
+        broadcast(&(struct bus_target){.rooms = &slow_id, .nrooms = 1}, big);
         sim_turns(2);
     }
-    broadcast(&(struct gw_target){.is_volatile = true}, "[\"now\"]");
+    broadcast(&(struct bus_target){.is_volatile = true}, "[\"now\"]");
     sim_expect(&good, "2[\"now\"]");
     assert_int_equal(sim.gw->count.volatile_skips, 1);
     for (unsigned i = 0; i < 6; i++)
         assert_int_equal(strlen(sim_next(&slow)), 600002);
     sim_expect_quiet(&slow);
-    broadcast(&(struct gw_target){.is_volatile = true}, "[\"later\"]");
+    broadcast(&(struct bus_target){.is_volatile = true}, "[\"later\"]");
     sim_expect(&slow, "2[\"later\"]");
     assert_int_equal(sim.gw->count.volatile_skips, 1);
     sim_drop(&slow);

@@ -45,7 +45,7 @@ static struct gw_socket *own_socket(void)
 
 static void broadcast(const char *json, bool is_volatile)
 {
-    gw_broadcast(sim.gw, SV("/"), &(struct gw_target){.is_volatile = is_volatile}, sv_of(json),
+    gw_broadcast(sim.gw, SV("/"), &(struct bus_target){.is_volatile = is_volatile}, sv_of(json),
                  NULL, 0, NULL, NULL);
 }
 

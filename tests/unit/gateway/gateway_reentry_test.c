@@ -68,7 +68,7 @@ static bool none_is_left(void *arg)
 
 static void broadcast(struct str_view nsp, const char *json)
 {
-    gw_broadcast(sim.gw, nsp, &(struct gw_target){0}, sv_of(json), NULL, 0, NULL, NULL);
+    gw_broadcast(sim.gw, nsp, &(struct bus_target){0}, sv_of(json), NULL, 0, NULL, NULL);
 }
 
 /* --- ending things from within */
@@ -192,7 +192,7 @@ static void everything(struct gw_socket *s)
     gw_socket_emit(s, SV("[\"hello\"]"), NULL, 0);
     gw_socket_emit_ack(s, SV("[\"ask\"]"), NULL, 0, 1000, on_answer, id);
     gw_socket_ack(s, 1, SV("[]"), NULL, 0);
-    gw_broadcast(sim.gw, gw_socket_nsp(s), &(struct gw_target){.rooms = &room, .nrooms = 1},
+    gw_broadcast(sim.gw, gw_socket_nsp(s), &(struct bus_target){.rooms = &room, .nrooms = 1},
                  SV("[\"all\"]"), NULL, 0, NULL, NULL);
     gw_socket_leave(s, room);
     gw_socket_leave(s, SV("no such room"));
@@ -329,7 +329,7 @@ static void publish_again(enum bus_outcome outcome, void *arg)
 {
     told++;
     if (outcome != BUS_TAKEN)
-        gw_broadcast(arg, SV("/"), &(struct gw_target){0}, SV("[\"again\"]"), NULL, 0,
+        gw_broadcast(arg, SV("/"), &(struct bus_target){0}, SV("[\"again\"]"), NULL, 0,
                      publish_again, arg);
 }
 
@@ -347,7 +347,7 @@ static void ask_instead(enum bus_outcome outcome, void *arg)
 
 static void the_end_does_not_wait_for_those_who_try_again(void **state)
 {
-    struct gw_target all = {0};
+    struct bus_target all = {0};
     told = 0;
     gw_broadcast(sim.gw, SV("/"), &all, SV("[\"once\"]"), NULL, 0, publish_again, sim.gw);
     gw_cluster_join(sim.gw, SV("/"), &all, NULL, 0, ask_instead, sim.gw);

@@ -1,0 +1,73 @@
+/* A work item: what a gateway hands to the workers about one socket: an event, its connect, its
+ * disconnect. Views; whose memory they are is said where a struct is given.
+ *
+ * On Redis an item is one entry of a partition's stream; its fields are written by
+ * work_item_encode() and nowhere else. Items of one socket are in one partition, in their order. */
+#ifndef PEAL_CLUSTER_WORK_ITEM_H
+#define PEAL_CLUSTER_WORK_ITEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/buf.h"
+#include "util/str_view.h"
+
+enum work_type { WORK_EVENT, WORK_CONNECT, WORK_DISCONNECT, WORK_TYPES };
+
+struct work_item {
+    enum work_type type;
+    /* "<gateway>-<number>". The same item may come twice (at least once); then with the same id. The
+     * numbers of one gateway rise. */
+    struct str_view id;
+    struct str_view nsp, sid;
+    struct str_view gateway; /* its bus uid */
+    uint64_t serial;         /* the gateway's, of the socket: see gw_socket.h */
+    struct str_view user;    /* the token's subject, or "" */
+    struct str_view claims;  /* JSON object */
+    struct str_view data; /* the socket's data when the gateway sent this: JSON, "null" if none */
+    uint64_t time_ms;     /* since 1970 */
+
+    /* EVENT */
+    struct str_view event; /* characters of the name */
+    struct str_view args;  /* JSON array as it came, the name first */
+    const struct str_view *attachments;
+    unsigned nattachments;
+    bool wants_ack;
+    uint64_t ack_id;
+
+    /* CONNECT */
+    struct str_view auth; /* the CONNECT packet's payload, a JSON object, without its `token` */
+    struct str_view address, transport;
+    bool asks; /* the client waits: NODE_ADMIT or NODE_REFUSE must come */
+
+    /* DISCONNECT: Socket.IO's word for why ("transport close") */
+    struct str_view reason;
+};
+
+/* More attachments than any packet may have (socketio.max_attachments). */
+#define WORK_ATTACHMENTS_MAX 64
+#define WORK_FIELDS_MAX (2 * (20 + WORK_ATTACHMENTS_MAX))
+
+/* The fields and values of a stream entry, alternating. scratch holds what is not text already and
+ * must outlive v. Gives the count of v. */
+size_t work_item_encode(const struct work_item *item, struct buf *scratch,
+                        struct str_view v[WORK_FIELDS_MAX]);
+/* The other way: hostile input. Unknown fields are passed over; what is missing, twice there or not
+ * what it must be (JSON is proved, text is UTF-8) makes it false, with *why a few static words. The
+ * views point into v's texts; attachments into the given array. */
+bool work_item_decode(struct work_item *item, const struct str_view *v, size_t n,
+                      struct str_view attachments[WORK_ATTACHMENTS_MAX],
+                      const char **why) MUST_CHECK;
+/* A copy of everything in one allocation. Gives: free with x_free. */
+struct work_item *work_item_new(const struct work_item *from);
+/* About how many bytes it takes, for limits. */
+size_t work_item_size(const struct work_item *item);
+
+/* "event", "connect", "disconnect". */
+const char *work_type_name(enum work_type type);
+
+/* Which partition a socket's items are in: the same in every process and on every machine. */
+unsigned work_partition(struct str_view sid, unsigned partitions);
+
+#endif

@@ -1,0 +1,49 @@
+/* The gateway's end of the way to the workers: a seam, with one implementation in this process
+ * (work_local, for `peal serve`) and one over Redis streams (io/work_redis).
+ *
+ * Items that are taken are handled at least once, those of one socket in the order of submitting. */
+#ifndef PEAL_CLUSTER_WORK_OUT_H
+#define PEAL_CLUSTER_WORK_OUT_H
+
+#include "cluster/work_item.h"
+
+enum work_outcome {
+    WORK_TAKEN,     /* it is in its partition */
+    WORK_FULL,      /* it is not: the partition's backlog is over work.max_backlog */
+    WORK_REFUSED,   /* it is not: Redis has been away for too long, or too much waits for it */
+    WORK_TOO_LARGE, /* it is not: larger than work.max_item */
+};
+/* Told once. Never called from within the function that was given it. */
+typedef void (*work_done_cb)(enum work_outcome outcome, void *arg);
+
+struct work_stats {
+    uint64_t taken, full, refused, too_large; /* by outcome */
+    uint64_t repeated; /* submitted again after a lost connection: workers may see them twice */
+    uint64_t pending, pending_bytes; /* wait or are on their way */
+    uint64_t backlog;                /* items in all partitions, as last seen */
+};
+
+struct work_out;
+struct work_out_ops {
+    /* Copies. done may be NULL. */
+    void (*submit)(struct work_out *w, const struct work_item *item, work_done_cb done, void *arg);
+    /* Turn-end phase. True: more work is left. */
+    bool (*flush)(struct work_out *w);
+    /* Why events cannot be handed to workers now; NULL: no reason. Static words. */
+    const char *(*trouble)(struct work_out *w);
+    /* What is still owed is told WORK_REFUSED. */
+    void (*free)(struct work_out *w);
+};
+struct work_out {
+    const struct work_out_ops *ops;
+    struct work_stats stats;
+};
+
+/* Who takes the items in this process; the item's views are good during the call. False: it has as
+ * many as it can hold (WORK_FULL). */
+typedef bool (*work_take_cb)(const struct work_item *item, void *arg);
+/* The way inside one process. Items leave in flush. Until somebody has attached, all are refused. */
+struct work_out *work_local_new(size_t max_item);
+void work_local_attach(struct work_out *w, work_take_cb take, void *arg);
+
+#endif
