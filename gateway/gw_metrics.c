@@ -136,14 +136,17 @@ static void write_counters(struct prom_text *p, const struct gateway *gw)
 static void write_bus(struct prom_text *p, const struct bus_stats *s)
 {
     prom_text_counter(p, "peal_bus_publishes_total",
-                      "Broadcasts, requests and answers by outcome.");
+                      "Broadcasts, requests, answers and direct messages by outcome.");
     sample_of(p, "outcome", "taken", s->published);
     sample_of(p, "outcome", "refused", s->refused);
     sample_of(p, "outcome", "too_large", s->too_large);
     sample_of(p, "outcome", "uncertain", s->uncertain);
+    sample_of(p, "outcome", "nobody", s->nobody);
     counter(p, "peal_bus_received_total", "Messages that came from the bus.", s->received);
     counter(p, "peal_bus_received_bytes_total", "Their bytes.", s->received_bytes);
-    counter(p, "peal_bus_bad_total", "Of those, refused as malformed.", s->bad);
+    counter(p, "peal_bus_direct_total", "Of those, messages for this node alone.", s->directs);
+    counter(p, "peal_bus_bad_total",
+            "Messages that came from the bus and were refused as malformed.", s->bad);
     counter(p, "peal_bus_answers_cut_total",
             "Answers to other nodes that had to leave something out (bus.max_message).", s->cut);
     counter(p, "peal_bus_connects_total", "Connections made to the bus.", s->connects);

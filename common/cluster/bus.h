@@ -63,9 +63,9 @@ typedef void (*bus_count_cb)(int64_t nodes, const struct bus_node *known, size_t
 
 /* What the bus tells its owner. Views are good during the call. None of them may free the bus. */
 struct bus_events {
-    /* A broadcast for local clients, the own ones included. NULL: this node has no clients (a worker):
-     * it hears answers to its own questions and direct messages only, and is not counted among those
-     * that take requests. */
+    /* A broadcast for local clients, the own ones included. NULL: this node has no clients (a worker).
+     * Of a namespace that it enters it hears answers only, no broadcasts and no requests; it is not
+     * counted among those that take requests, and not listed by bus_ops.nodes. */
     void (*deliver)(const struct bus_msg *m, void *arg);
     /* A request, the own ones included (r->uid is then the bus's own). */
     void (*request)(const struct bus_request *r, void *arg);
@@ -86,11 +86,12 @@ extern const uint32_t bus_lag_bounds[BUS_LAG_BUCKETS - 1];
 
 /* For metrics, readiness and `peal status`. Written by the implementation only. */
 struct bus_stats {
-    uint64_t published, refused, too_large, uncertain; /* by outcome */
-    uint64_t received, received_bytes;                 /* broadcasts, requests, responses */
-    uint64_t bad;                                      /* of those, refused as malformed */
-    uint64_t cut;                                      /* answers that were too long to be whole */
-    uint64_t connects, disconnects;                    /* of either connection */
+    uint64_t published, refused, too_large, uncertain, nobody; /* by outcome */
+    uint64_t received, received_bytes; /* broadcasts, requests, responses, direct messages */
+    uint64_t directs;                  /* of those, direct messages */
+    uint64_t bad;                      /* of those, refused as malformed */
+    uint64_t cut;                      /* answers that were too long to be whole */
+    uint64_t connects, disconnects;    /* of either connection */
     uint64_t canaries_late, gaps, gap_ms;
     uint64_t lag[BUS_LAG_BUCKETS], lag_sum_us, lag_count; /* publish to receipt, by canary */
     uint64_t pending, pending_bytes;                      /* publishes that wait or are in flight */
@@ -123,14 +124,15 @@ struct bus_ops {
     void (*respond)(struct bus *b, const struct bus_response *r);
     void (*count)(struct bus *b, struct str_view nsp, bus_count_cb cb, void *arg);
     /* Bytes for one node (its uid), itself too. Copies. Ordered with what this node publishes. done
-     * may be NULL. */
+     * may be NULL; it is told BUS_NOBODY if no node of that name heard. */
     void (*direct)(struct bus *b, struct str_view node, struct str_view bytes, bus_done_cb done,
                    void *arg);
     /* Turn-end phase: sends what was published, delivers what came. True: more work is left. */
     bool (*flush)(struct bus *b);
     /* Why clients should not be sent here now; NULL: no reason. Static words. */
     const char *(*trouble)(struct bus *b);
-    /* The ids of the gateways whose heartbeats were seen lately, this one included. Lends. */
+    /* The ids of the gateways whose heartbeats were seen lately, this one (if it is one) included.
+     * Lends. */
     const struct bus_node *(*nodes)(struct bus *b, size_t *n);
     /* No event and no done is called any more but those owed: they are told BUS_REFUSED. */
     void (*free)(struct bus *b);

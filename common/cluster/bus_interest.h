@@ -20,6 +20,7 @@ enum bus_channel_kind {
     BUS_CHANNEL_REQUEST,
     BUS_CHANNEL_RESPONSE,
     BUS_CHANNEL_CANARY,
+    BUS_CHANNEL_DIRECT, /* for this node alone */
 };
 
 struct bus_interest;

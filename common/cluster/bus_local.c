@@ -11,13 +11,21 @@
 /* Cluster */
 #include "cluster/bus.h"
 
-/* Something to tell at the turn's end: a broadcast, a request, a count, or only `done`. */
+/* Something to tell at the turn's end: a broadcast, a request, a direct message, a count, or only
+ * `done`. */
+struct direct {
+    size_t n;
+    char bytes[];
+};
+
 struct item {
     struct bus_msg *msg;         /* or NULL */
     struct bus_request *request; /* or NULL; one allocation with all it points to */
+    struct direct *direct;       /* or NULL */
     bus_done_cb done;            /* or NULL */
     bus_count_cb count;          /* or NULL */
     void *arg;
+    enum bus_outcome outcome; /* what done is told */
 };
 
 struct local {
@@ -47,6 +55,24 @@ static void request(struct bus *b, const struct bus_request *r, bus_done_cb done
     add(b, (struct item){.request = bus_request_new(r), .done = done, .arg = arg});
 }
 
+static bool is_for_itself(const struct bus *b, struct str_view node)
+{
+    return b->events->direct && sv_eq(node, b->uid);
+}
+
+static void direct(struct bus *b, struct str_view node, struct str_view bytes, bus_done_cb done,
+                   void *arg)
+{
+    struct item i = {.done = done, .arg = arg, .outcome = BUS_NOBODY};
+    if (is_for_itself(b, node)) {
+        i.direct = x_malloc(sizeof(*i.direct) + bytes.n);
+        i.direct->n = bytes.n;
+        if (bytes.n) memcpy(i.direct->bytes, bytes.p, bytes.n);
+        i.outcome = BUS_TAKEN;
+    }
+    add(b, i);
+}
+
 static void sync(struct bus *b, bus_done_cb done, void *arg)
 {
     add(b, (struct item){.done = done, .arg = arg});
@@ -62,17 +88,28 @@ static void release(struct item *i)
 {
     bus_msg_rele(i->msg);
     x_free(i->request);
+    x_free(i->direct);
+}
+
+static void hear(struct bus *b, const struct direct *d)
+{
+    b->stats.published++;
+    b->stats.directs++;
+    b->events->direct(sv_make(d->bytes, d->n), b->arg);
 }
 
 static void perform(struct bus *b, struct item *i)
 {
+    bool has_clients = b->events->deliver != NULL;
     if (i->msg) {
         b->stats.published++;
-        b->events->deliver(i->msg, b->arg);
+        if (has_clients) b->events->deliver(i->msg, b->arg);
     }
-    if (i->request) b->events->request(i->request, b->arg);
-    if (i->done) i->done(BUS_TAKEN, i->arg);
-    if (i->count) i->count(1, NULL, 0, i->arg);
+    if (i->request && has_clients) b->events->request(i->request, b->arg);
+    if (i->direct) hear(b, i->direct);
+    if (i->outcome == BUS_NOBODY) b->stats.nobody++;
+    if (i->done) i->done(i->outcome, i->arg);
+    if (i->count) i->count(has_clients, NULL, 0, i->arg);
     release(i);
 }
 
@@ -129,7 +166,7 @@ static const char *trouble(struct bus *b)
 
 static const struct bus_node *nodes(struct bus *b, size_t *n)
 {
-    *n = 1;
+    *n = b->events->deliver != NULL;
     return &((struct local *)b)->self;
 }
 
@@ -157,6 +194,7 @@ struct bus *bus_local_new(const struct bus_events *events, void *arg, struct str
                                        .request = request,
                                        .respond = respond,
                                        .count = count,
+                                       .direct = direct,
                                        .flush = flush,
                                        .trouble = trouble,
                                        .nodes = nodes,

@@ -102,6 +102,11 @@ bool bus_name_canary(struct buf *out, struct str_view key, struct str_view node)
     return JOIN(out, key, SV("-peal-canary#"), node);
 }
 
+bool bus_name_direct(struct buf *out, struct str_view key, struct str_view node)
+{
+    return JOIN(out, key, SV("-peal-direct#"), node);
+}
+
 bool bus_name_nodes(struct buf *out, struct str_view key)
 {
     return JOIN(out, key, SV("-peal-nodes"));

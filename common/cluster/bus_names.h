@@ -33,6 +33,8 @@ bool bus_name_room_of(struct str_view channel, struct str_view key, struct str_v
 
 /* <key>-peal-canary#<node> : the channel a gateway hears itself on. */
 bool bus_name_canary(struct buf *out, struct str_view key, struct str_view node) MUST_CHECK;
+/* <key>-peal-direct#<node> : what is for this node alone. */
+bool bus_name_direct(struct buf *out, struct str_view key, struct str_view node) MUST_CHECK;
 /* <key>-peal-nodes : set of node ids; one whose heartbeat has expired may still stand in it. */
 bool bus_name_nodes(struct buf *out, struct str_view key) MUST_CHECK;
 /* <key>-peal-node#<node> : the node's heartbeat, JSON, with expiry. */

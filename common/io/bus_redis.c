@@ -55,7 +55,7 @@ static void on_in_down(void *arg, const char *why)
 static void finish(struct bus_redis *b, bool fits, bus_done_cb done, void *arg)
 {
     if (fits)
-        bus_redis_send(b, done, arg);
+        bus_redis_send(b, false, done, arg);
     else
         bus_redis_send_failed(b, BUS_TOO_LARGE, done, arg);
 }
@@ -97,6 +97,20 @@ static void respond(struct bus *bus, const struct bus_response *r)
     finish(b, fits, NULL, NULL);
 }
 
+/* A name that is longer than any can be is nobody's. */
+static void direct(struct bus *bus, struct str_view node, struct str_view bytes, bus_done_cb done,
+                   void *arg)
+{
+    struct bus_redis *b = (struct bus_redis *)bus;
+    start(b);
+    if (!bus_name_direct(&b->name, b->key, node))
+        bus_redis_send_failed(b, BUS_NOBODY, done, arg);
+    else if (!buf_add_sv(&b->bytes, bytes))
+        bus_redis_send_failed(b, BUS_TOO_LARGE, done, arg);
+    else
+        bus_redis_send(b, true, done, arg);
+}
+
 /* name holds "<key>…#<nsp>#…": where the namespace stands follows from the key's word. */
 static void want(struct bus_redis *b, bool on, bool is_pattern, enum bus_channel_kind kind,
                  const char *word, struct str_view nsp)
@@ -116,9 +130,9 @@ static bool hears_everything(const struct bus_redis *b)
     return strcmp(b->cfg->bus_subscribe, "everything") == 0;
 }
 
-static void set_namespace(struct bus_redis *b, struct str_view nsp, bool on)
+/* What comes for clients, and what others ask. */
+static void set_clients_part(struct bus_redis *b, struct str_view nsp, bool on)
 {
-    buf_clear(&b->name);
     if (hears_everything(b)) {
         if (bus_name_everything(&b->name, b->key, nsp))
             want(b, on, true, BUS_CHANNEL_BROADCAST, "", nsp);
@@ -127,6 +141,12 @@ static void set_namespace(struct bus_redis *b, struct str_view nsp, bool on)
     }
     if (bus_name_request(&b->name, b->key, nsp))
         want(b, on, false, BUS_CHANNEL_REQUEST, "-request", nsp);
+}
+
+static void set_namespace(struct bus_redis *b, struct str_view nsp, bool on)
+{
+    buf_clear(&b->name);
+    if (bus_redis_has_clients(b)) set_clients_part(b, nsp, on);
     if (bus_name_response(&b->name, b->key, nsp, SV("")))
         want(b, on, false, BUS_CHANNEL_RESPONSE, "-response", nsp);
     if (bus_name_response(&b->name, b->key, nsp, b->bus.uid))
@@ -147,7 +167,8 @@ static void exit_nsp(struct bus *bus, struct str_view nsp)
  * messages twice. */
 static void set_room(struct bus_redis *b, struct str_view nsp, struct str_view room, bool on)
 {
-    if (hears_everything(b) || bus_redis_is_own_id(b, nsp, room)) return;
+    if (!bus_redis_has_clients(b) || hears_everything(b) || bus_redis_is_own_id(b, nsp, room))
+        return;
     buf_clear(&b->name);
     if (bus_name_broadcast(&b->name, b->key, nsp, room))
         want(b, on, false, BUS_CHANNEL_BROADCAST, "", nsp);
@@ -237,13 +258,16 @@ static bool make_links(struct bus_redis *b, struct cfg_error *err)
     return b->out && b->in;
 }
 
-/* What this gateway hears whatever its clients do. */
+/* What this node hears whatever its clients do. */
 static void want_basics(struct bus_redis *b)
 {
     buf_clear(&b->name);
     if (bus_name_canary(&b->name, b->key, b->bus.uid))
         want(b, true, false, BUS_CHANNEL_CANARY, "", SV(""));
-    if (!hears_everything(b) && bus_name_own_ids(&b->name, b->key, b->bus.uid))
+    if (b->bus.events->direct && bus_name_direct(&b->name, b->key, b->bus.uid))
+        want(b, true, false, BUS_CHANNEL_DIRECT, "", SV(""));
+    if (bus_redis_has_clients(b) && !hears_everything(b) &&
+        bus_name_own_ids(&b->name, b->key, b->bus.uid))
         want(b, true, true, BUS_CHANNEL_OWN_IDS, "", SV(""));
 }
 
@@ -260,6 +284,7 @@ struct bus *bus_redis_new(const struct cfg *cfg, struct loop *loop, const struct
                                        .request = request,
                                        .respond = respond,
                                        .count = bus_redis_count,
+                                       .direct = direct,
                                        .flush = flush,
                                        .trouble = bus_redis_trouble,
                                        .nodes = bus_redis_nodes,

@@ -80,6 +80,17 @@ static void on_response(struct bus_redis *b, struct str_view channel, struct str
         b->bus.events->response(&r, b->bus.arg);
 }
 
+/* Nodes send none that is larger; what is in it is the owner's to judge. */
+static void on_direct(struct bus_redis *b, struct str_view channel, struct str_view payload)
+{
+    if (payload.n > (size_t)b->cfg->bus_max_message) {
+        bad(b, channel, "too large");
+        return;
+    }
+    b->bus.stats.directs++;
+    b->bus.events->direct(payload, b->bus.arg);
+}
+
 void bus_redis_on_message(void *arg, struct str_view pattern, struct str_view channel,
                           struct str_view payload)
 {
@@ -100,6 +111,7 @@ void bus_redis_on_message(void *arg, struct str_view pattern, struct str_view ch
     case BUS_CHANNEL_OWN_IDS: on_broadcast(b, kind, pattern, channel, payload); break;
     case BUS_CHANNEL_REQUEST: on_request(b, channel, nsp, payload); break;
     case BUS_CHANNEL_RESPONSE: on_response(b, channel, nsp, payload); break;
+    case BUS_CHANNEL_DIRECT: on_direct(b, channel, payload); break;
     case BUS_CHANNEL_CANARY: break;
     }
 }

@@ -1,6 +1,7 @@
 /* Heartbeats: each gateway keeps a key about itself that expires, and reads who else has one. Redis's
  * clock decides what has expired, so the hosts' clocks do not matter. A set lists the names; those
- * whose key is gone are taken out by whoever sees it.
+ * whose key is gone are taken out by whoever sees it. A node without clients keeps a key too (who writes
+ * notices when Redis has become a replica), but is not in the set.
  *
  * Others may have written there: no more names are asked for than are looked at, and of the keys only
  * whether they are there, since an answer that is too large costs the connection. */
@@ -160,7 +161,7 @@ void bus_redis_nodes_tick(struct bus_redis *b)
     buf_clear(&b->name);
     if (!bus_name_nodes(&b->name, b->key)) return;
     const struct str_view add[] = {SV("SADD"), buf_view(&b->name), b->bus.uid};
-    redis_link_command(b->out, NULL, NULL, 3, add);
+    if (bus_redis_has_clients(b)) redis_link_command(b->out, NULL, NULL, 3, add);
     char most[24];
     int n = snprintf(most, sizeof(most), "%d", NODES_MAX);
     const struct str_view list[] = {SV("SRANDMEMBER"), buf_view(&b->name),
@@ -176,7 +177,7 @@ void bus_redis_nodes_leave(struct bus_redis *b)
         const struct str_view argv[] = {SV("DEL"), buf_view(&b->name)};
         redis_link_command(b->out, NULL, NULL, 2, argv);
     }
-    take_out(b, b->bus.uid);
+    if (bus_redis_has_clients(b)) take_out(b, b->bus.uid);
     redis_link_flush(b->out);
 }
 

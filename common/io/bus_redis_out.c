@@ -25,6 +25,7 @@ struct out_item {
     uint64_t since;
     size_t size; /* what it counts for in pending_bytes */
     enum bus_outcome outcome;
+    bool is_direct;
     size_t name_len, payload_len; /* of bytes, while it waits */
     char bytes[];
 };
@@ -48,7 +49,7 @@ static void count_outcome(struct bus_stats *s, enum bus_outcome outcome)
     case BUS_REFUSED: s->refused++; break;
     case BUS_TOO_LARGE: s->too_large++; break;
     case BUS_UNCERTAIN: s->uncertain++; break;
-    case BUS_NOBODY: break; /* it was taken: nobody hears it */
+    case BUS_NOBODY: s->nobody++; break;
     }
 }
 
@@ -79,7 +80,8 @@ static void on_published(const struct redis_reply *r, void *arg)
         bus_redis_log_refusal(i->bus, redis_reply_text(r));
         settle(i, BUS_REFUSED);
     } else {
-        settle(i, BUS_TAKEN);
+        bool is_lost = i->is_direct && redis_reply_int(r) == 0; /* how many have heard it */
+        settle(i, is_lost ? BUS_NOBODY : BUS_TAKEN);
     }
 }
 
@@ -109,9 +111,10 @@ static void command(struct bus_redis *b, struct str_view name, struct str_view p
     redis_link_command(b->out, on_published, i, 3, argv);
 }
 
-static void keep(struct bus_redis *b, bus_done_cb done, void *arg)
+static void keep(struct bus_redis *b, bool is_direct, bus_done_cb done, void *arg)
 {
     struct out_item *i = item_new(b, b->name.n + b->bytes.n, done, arg);
+    i->is_direct = is_direct;
     i->name_len = b->name.n;
     i->payload_len = b->bytes.n;
     memcpy(i->bytes, b->name.p, b->name.n);
@@ -128,7 +131,14 @@ void bus_redis_send_failed(struct bus_redis *b, enum bus_outcome outcome, bus_do
     owe(b, item_new(b, 0, done, arg), outcome);
 }
 
-void bus_redis_send(struct bus_redis *b, bus_done_cb done, void *arg)
+static void send_now(struct bus_redis *b, bool is_direct, bus_done_cb done, void *arg)
+{
+    struct out_item *i = item_new(b, 0, done, arg);
+    i->is_direct = is_direct;
+    command(b, buf_view(&b->name), buf_view(&b->bytes), i);
+}
+
+void bus_redis_send(struct bus_redis *b, bool is_direct, bus_done_cb done, void *arg)
 {
     uint64_t bytes = b->bus.stats.pending_bytes + OUT_ITEM_COST + b->name.n + b->bytes.n;
     if (b->bytes.n > (size_t)b->cfg->bus_max_message)
@@ -136,9 +146,9 @@ void bus_redis_send(struct bus_redis *b, bus_done_cb done, void *arg)
     else if (bytes > (uint64_t)b->cfg->bus_pending_max_bytes)
         bus_redis_send_failed(b, BUS_REFUSED, done, arg);
     else if (!b->waiting && may_send_to(b, buf_view(&b->name)))
-        command(b, buf_view(&b->name), buf_view(&b->bytes), item_new(b, 0, done, arg));
+        send_now(b, is_direct, done, arg);
     else
-        keep(b, done, arg);
+        keep(b, is_direct, done, arg);
 }
 
 /* ---- the turn's end */

@@ -54,8 +54,15 @@ struct bus_redis {
 #define BUS_REDIS_OUT "bus-out"
 #define BUS_REDIS_IN "bus-in"
 
-/* Outgoing. Payload and name are taken from b->bytes and b->name. */
-void bus_redis_send(struct bus_redis *b, bus_done_cb done, void *arg);
+/* Does this node have clients? If not, it hears what is for itself only. */
+static inline bool bus_redis_has_clients(const struct bus_redis *b)
+{
+    return b->bus.events->deliver != NULL;
+}
+
+/* Outgoing. Payload and name are taken from b->bytes and b->name. is_direct: for one node, who must be
+ * there. */
+void bus_redis_send(struct bus_redis *b, bool is_direct, bus_done_cb done, void *arg);
 /* The message could not be encoded or is too large: done is told so in flush. */
 void bus_redis_send_failed(struct bus_redis *b, enum bus_outcome outcome, bus_done_cb done,
                            void *arg);

@@ -99,7 +99,7 @@ static void publish(const char *json, const char *done)
 
 static void on_done(enum bus_outcome outcome, void *arg)
 {
-    note(outcome == BUS_TAKEN ? "done-" : "lost-", sv_of(arg));
+    note(outcome == BUS_TAKEN ? "done-" : outcome == BUS_NOBODY ? "nobody-" : "lost-", sv_of(arg));
     if (t.echo_done) {
         t.echo_done = false;
         publish("from-done", "from-done");
@@ -128,9 +128,16 @@ static void on_count(int64_t nodes, const struct bus_node *known, size_t nknown,
     note(nodes == 1 ? "one-" : "none-", sv_of(arg));
 }
 
+static void on_direct(struct str_view bytes, void *arg)
+{
+    assert_ptr_equal(arg, &t);
+    note("direct-", bytes);
+}
+
 static int begin(void **state)
 {
-    static const struct bus_events events = {.deliver = on_deliver, .request = on_request};
+    static const struct bus_events events = {
+        .deliver = on_deliver, .request = on_request, .direct = on_direct};
     (void)state;
     memset(&t, 0, sizeof(t));
     t.bus = bus_local_new(&events, &t, SV("node"));
@@ -242,6 +249,47 @@ static void requests_come_back_and_one_node_is_counted(void **state)
     assert_log("lost-r none-c");
 }
 
+static void direct_messages_are_for_the_only_node(void **state)
+{
+    (void)state;
+    char bytes[] = "b";
+    publish("a", NULL);
+    t.bus->ops->direct(t.bus, SV("node"), sv_of(bytes), on_done, "b");
+    bytes[0] = 'x';
+    publish("c", NULL);
+    t.bus->ops->direct(t.bus, SV("nod"), SV("lost"), on_done, "n");
+    t.bus->ops->direct(t.bus, SV("other"), SV("lost"), NULL, NULL);
+    t.bus->ops->direct(t.bus, SV("node"), SV(""), NULL, NULL);
+    assert_log("");
+    assert_false(flush());
+    assert_log("a direct-b done-b c nobody-n direct-");
+    assert_int_equal(t.bus->stats.directs, 2);
+    assert_int_equal(t.bus->stats.nobody, 2);
+    t.bus->ops->direct(t.bus, SV("node"), SV("b"), on_done, "b");
+    t.bus->ops->direct(t.bus, SV("other"), SV("b"), on_done, "o");
+    t.bus->ops->free(t.bus);
+    t.bus = NULL;
+    assert_log("lost-b lost-o");
+}
+
+/* It asks nobody and takes nothing; its own messages reach nobody but are on the bus. */
+static void a_node_without_clients_hears_none_of_theirs(void **state)
+{
+    static const struct bus_events events = {.request = on_request};
+    (void)state;
+    size_t n = 1;
+    t.bus->ops->free(t.bus);
+    t.bus = bus_local_new(&events, &t, SV("node"));
+    publish("a", "a");
+    t.bus->ops->request(t.bus, &(struct bus_request){.uid = SV("node")}, on_done, "r");
+    t.bus->ops->count(t.bus, SV("/"), on_count, "c");
+    t.bus->ops->direct(t.bus, SV("node"), SV("x"), on_done, "d");
+    assert_false(flush());
+    assert_log("done-a done-r none-c nobody-d");
+    (void)t.bus->ops->nodes(t.bus, &n);
+    assert_int_equal(n, 0);
+}
+
 static void free_answers_the_rest(void **state)
 {
     (void)state;
@@ -266,6 +314,8 @@ int main(void)
         TEST(publisher_may_keep_the_message),
         TEST(many_in_one_turn),
         TEST(requests_come_back_and_one_node_is_counted),
+        TEST(direct_messages_are_for_the_only_node),
+        TEST(a_node_without_clients_hears_none_of_theirs),
         TEST(free_answers_the_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
