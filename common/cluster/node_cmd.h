@@ -21,9 +21,8 @@ enum node_cmd_type {
     NODE_DATA = 4,       /* json: the socket's data from now on */
     NODE_ADMIT = 5,      /* the connect that was asked about may go on */
     NODE_REFUSE = 6,     /* … may not: json is {"message":…,"data":…} for CONNECT_ERROR */
-    NODE_SYNC =
-        7, /* tell `from` NODE_SYNCED with `token` when all before this is heard by the bus */
-    NODE_SYNCED = 8, /* the answer, for a worker: token; sid and nsp are empty */
+    NODE_SYNC = 7,       /* tell `from` NODE_SYNCED with `token` when the bus hears all before it */
+    NODE_SYNCED = 8,     /* the answer, for a worker: token */
 };
 
 #define NODE_CMD_ROOMS_MAX 256
@@ -31,7 +30,7 @@ enum node_cmd_type {
 
 struct node_cmd {
     enum node_cmd_type type;
-    struct str_view nsp, sid;
+    struct str_view nsp, sid; /* empty in SYNC and SYNCED */
     uint64_t serial;
     uint64_t ack_id;
     struct str_view json;
@@ -44,15 +43,18 @@ struct node_cmd {
     uint64_t token;       /* SYNC, SYNCED */
 };
 
-/* Appends one. False, and out as it was, if it does not fit. */
+/* Appends one: what its type has of the members. JSON and names are proved. False, and out as it was,
+ * if it does not fit or has more rooms or attachments than a command can have. */
 bool node_cmd_encode(struct buf *out, const struct node_cmd *c) MUST_CHECK;
 
 /* Space for what a decoded command's views point to beside the message. */
 struct node_cmd_space {
     struct str_view rooms[NODE_CMD_ROOMS_MAX], attachments[NODE_CMD_ATTACHMENTS_MAX];
 };
-/* Takes the first command off bytes: hostile input; JSON is proved, names are UTF-8. False at the end
- * (*why NULL) or if it is malformed (*why says so); then nothing of the rest can be used. */
+/* Takes the first command off bytes: hostile input; JSON is proved (nested JSON_DEPTH_LIMIT deep at
+ * most), names are UTF-8; rooms' names may still be none that are allowed. Views into bytes and space.
+ * False at the end (*why NULL) or if it is malformed (*why says so in a few static words); then nothing
+ * of the rest can be used. */
 bool node_cmd_next(struct str_view *bytes, struct node_cmd *c, struct node_cmd_space *space,
                    const char **why) MUST_CHECK;
 
