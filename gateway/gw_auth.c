@@ -1,12 +1,9 @@
-/* libjwt takes the algorithm from the token and would verify HS256 with the text of an RSA key if
- * the token asked for it. So it sees a token only after jwt_parts_read() gave the token one reading
- * and its alg was found to be the key's; afterwards the alg that libjwt used is compared once more.
+/* The algorithm is the key's, never the token's: a token is looked at only after jwt_parts_read() gave
+ * it one reading and its alg was found to be the key's, and the signature is checked by a verifier that
+ * knows no other (RFC 8725). libjwt mints tokens; it would take the algorithm from the token, and
+ * verify HS256 with the text of an RSA key if the token asked for it (docs/decisions/022).
  *
- * libjwt parses header and payload itself (jansson). What jansson cannot hold (NUL in a string,
- * integers beyond 64 bits, numbers beyond a double) is refused there, as "invalid token".
- *
- * typ: libjwt 1.10 accepts only "JWT" (in any case) or none, later versions anything. We check it,
- * so that all versions do the same. */
+ * typ: as libjwt's verification did, only "JWT" (in any case) or none. */
 
 /* System */
 #include <assert.h>
@@ -25,6 +22,7 @@
 #include "gw_auth.h"
 #include "gw_claims.h"
 #include "gw_keys.h"
+#include "gw_verify.h"
 
 struct gw_auth {
     struct gw_keys keys;
@@ -124,25 +122,6 @@ static const char *choose_key(const struct gw_auth *a, struct str_view text,
     return why;
 }
 
-static const char *check_signature(const struct gw_key *key, struct str_view token)
-{
-    char text[GW_AUTH_TOKEN_MAX + 1];
-    jwt_t *jwt = NULL;
-    memcpy(text, token.p, token.n);
-    text[token.n] = '\0';
-    int rc = jwt_decode(&jwt, text, (const unsigned char *)key->text, (int)key->n);
-    const char *why = NULL;
-    if (rc != 0) {
-        /* Without a key nothing is verified: only whether libjwt could read it, for the words. */
-        why = jwt_decode(&jwt, text, NULL, 0) == 0 ? "invalid signature" : "invalid token";
-        ERR_clear_error(); /* else the next TLS user of the thread finds our errors */
-    } else if (strcmp(jwt_alg_str(jwt_get_alg(jwt)), key->alg->name) != 0) {
-        why = "invalid algorithm";
-    }
-    jwt_free(jwt);
-    return why;
-}
-
 bool gw_auth_verify(struct gw_auth *a, struct str_view token, int64_t now, struct gw_identity **id,
                     struct gw_auth_error *why)
 {
@@ -151,7 +130,8 @@ bool gw_auth_verify(struct gw_auth *a, struct str_view token, int64_t now, struc
     *why = (struct gw_auth_error){.code = GW_AUTH_INVALID};
     if (jwt_parts_read(token, GW_AUTH_TOKEN_MAX, &parts, &why->message)) {
         why->message = choose_key(a, buf_view(&parts.header), &key);
-        if (!why->message) why->message = check_signature(key, token);
+        if (!why->message && !gw_verifier_check(key->verifier, parts.signed_text, parts.signature))
+            why->message = "invalid signature";
         if (!why->message)
             why->message = gw_claims_check(&a->rules, buf_view(&parts.payload), now, id);
     } else if (strcmp(why->message, JWT_PARTS_MISSING) == 0) {

@@ -1,6 +1,6 @@
 /* Tokens: from the text of a JWT to an identity, or to the words that say why not.
  *
- * The one place that knows libjwt. Keys come from configuration and are bound to one algorithm
+ * The one place that knows libjwt (for minting). Keys come from configuration and are bound to one algorithm
  * each; what the token's header says only has to agree (RFC 8725). It knows no sockets, no timers
  * and reads no clock: the caller passes the time. Token text never reaches a log or an error
  * message. */

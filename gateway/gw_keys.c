@@ -3,9 +3,7 @@
  * HS secret (anybody could then sign), a private key where a public one belongs, the wrong
  * curve, short keys.
  *
- * Public keys are written again by OpenSSL after the check. So the library that verifies gets one
- * plain "BEGIN PUBLIC KEY" block, whatever else the file held, and can never stop to ask for a
- * passphrase.
+ * The key that was checked is the one that verifies: the file is read once, whatever else it held.
  *
  * auth.keys is small configuration, hence jansson and linear search. */
 
@@ -26,6 +24,7 @@
 #include "util/x_alloc.h"
 /* This process */
 #include "gw_keys.h"
+#include "gw_verify.h"
 
 #define SECRET_MIN 8
 #define RSA_MIN_BITS 2048
@@ -141,17 +140,9 @@ bool gw_keys_check_private(const struct gw_alg *alg, struct str_view pem, const 
     return ok;
 }
 
-/* The key as OpenSSL writes it. x_free_secret() is not needed: it is public. */
-static char *write_public(EVP_PKEY *key, size_t *n)
+static bool cannot_verify(const struct gw_key *key, const char *name, struct cfg_error *err)
 {
-    char *data, *copy = NULL;
-    BIO *out = BIO_new(BIO_s_mem());
-    if (out && PEM_write_bio_PUBKEY(out, key) == 1) {
-        *n = (size_t)BIO_get_mem_data(out, &data);
-        copy = x_memdup(data, *n);
-    }
-    BIO_free(out);
-    return copy;
+    return fail(err, "%s: OpenSSL cannot check %s with it", name, key->alg->name);
 }
 
 static bool read_public(struct gw_key *key, struct str_view pem, const char *name,
@@ -169,8 +160,8 @@ static bool read_public(struct gw_key *key, struct str_view pem, const char *nam
              : fail(err, "%s: is not a public key in PEM form (BEGIN PUBLIC KEY), which %s needs",
                     name, key->alg->name);
     if (ok) {
-        key->text = write_public(pkey, &key->n);
-        ok = key->text || fail(err, "%s: the public key cannot be written as PEM", name);
+        key->verifier = gw_verifier_new_public(key->alg, pkey);
+        ok = key->verifier || cannot_verify(key, name, err);
     }
     EVP_PKEY_free(pkey);
     BIO_free(in);
@@ -188,9 +179,8 @@ static bool take_material(struct gw_key *key, struct str_view text, const char *
     if (text.n < key->alg->hash)
         log_warn("%s: a secret of %zu bytes is weak: %s wants at least %u random bytes", name,
                  text.n, key->alg->name, key->alg->hash);
-    key->text = x_memdup(text.p, text.n);
-    key->n = text.n;
-    return true;
+    key->verifier = gw_verifier_new_secret(key->alg, text);
+    return key->verifier || cannot_verify(key, name, err);
 }
 
 static bool take_file(struct gw_key *key, const char *path, const char *name, struct cfg_error *err)
@@ -298,7 +288,7 @@ void gw_keys_fini(struct gw_keys *keys)
 {
     for (size_t i = 0; i < keys->n; i++) {
         x_free(keys->v[i].kid);
-        x_free_secret(keys->v[i].text, keys->v[i].n);
+        gw_verifier_free(keys->v[i].verifier);
     }
     x_free(keys->v);
     *keys = (struct gw_keys){0};

@@ -1,7 +1,7 @@
 /* The keyring: keys from configuration (auth.secret, auth.secret_file, auth.keys), each bound to
  * one algorithm and checked before the first token comes. Knows no tokens and no libjwt. gw_auth.c
- * calls it, and `peal token` for key files; secrets leave it as lent bytes and never enter a
- * message. */
+ * calls it, and `peal token` for key files; a secret leaves it only as what a verifier holds, and never
+ * enters a message. */
 #ifndef PEAL_GW_KEYS_H
 #define PEAL_GW_KEYS_H
 
@@ -28,8 +28,7 @@ const struct gw_alg *gw_alg_find(struct str_view name);
 struct gw_key {
     char *kid; /* NULL: the default key */
     const struct gw_alg *alg;
-    char *text; /* the secret, or "BEGIN PUBLIC KEY" PEM; a NUL follows */
-    size_t n;
+    struct gw_verifier *verifier;
 };
 
 struct gw_keys {

@@ -45,8 +45,8 @@ static const struct {
     {"{\"exp\":-9007199254740994}", "invalid exp value"},
     {"{\"exp\":1e16}", "invalid exp value"},
     {"{\"exp\":1e308}", "invalid exp value"},
-    {"{\"exp\":1e400}", "invalid token"}, /* no double holds it: refused when parsed */
-    {"{\"exp\":99999999999999999999999}", "invalid token"},
+    {"{\"exp\":1e400}", "invalid exp value"}, /* no double holds it */
+    {"{\"exp\":99999999999999999999999}", "invalid exp value"},
     {"{\"exp\":\"1800000000\"}", "invalid exp value"},
     {"{\"exp\":\"\"}", "invalid exp value"},
     {"{\"exp\":null}", "invalid exp value"},
@@ -90,8 +90,8 @@ static const struct {
     {"{\"sub\":\"a\\u001fb\"}", "invalid sub value"},
     {"{\"sub\":\"a\\u007fb\"}", "invalid sub value"},
     {"{\"sub\":\"a\x7f\"}", "invalid sub value"},
-    {"{\"sub\":\"a\\u0000b\"}", "invalid token"},
-    {"{\"sub\":\"\\ud800\"}", "invalid token"},
+    {"{\"sub\":\"a\\u0000b\"}", "invalid sub value"},
+    {"{\"sub\":\"\\ud800\"}", "invalid sub value"},
     {"{\"sub\":\"a b:c/d\\\"e\"}", "ok"},
     {"{\"jti\":1}", "invalid jti value"},
     {"{\"jti\":\"x\"}", "ok"},
@@ -210,7 +210,7 @@ static void rooms_come_from_the_configured_claim(void **state)
                  {ROOMS("null"), "invalid rooms value", SV("")},
                  {ROOMS("{\"red\":1}"), "invalid rooms value", SV("")},
                  {ROOMS("\"a\\nb\""), "invalid rooms value", SV("")},
-                 {ROOMS("\"a\\u0000b\""), "invalid token", SV("")},
+                 {ROOMS("\"a\\u0000b\""), "invalid rooms value", SV("")},
                  {ROOMS("\"" S250 "0123456\""), "invalid rooms value", SV("")}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char *token = signed_hs(HS256, cases[i].payload);
