@@ -280,7 +280,7 @@ void gw_conn_new_ws(struct gateway *gw, struct gw_http *http, struct str_view ke
     send_open(c);
     arm(c);
     gw->upper->opened(c);
-    struct gw_ws *ws = gw_ws_adopt(gw->ws, gw_http_detach(http), key, headers, rest, c);
+    struct gw_ws *ws = gw_ws_adopt(gw->ws, gw_http_detach(http), key, headers, rest, true, c);
     if (!ws) {
         c->ws = NULL;
         eio_session_lost(&c->eio, REASON_TRANSPORT_CLOSE);
@@ -363,7 +363,7 @@ void gw_conn_upgrade(struct gw_conn *c, struct gw_http *http, struct str_view ke
     if (may_probe) c->ws_form = ws_form_of(wire);
     arm(c);
     struct gw_ws *ws =
-        gw_ws_adopt(gw->ws, gw_http_detach(http), key, headers, rest, may_probe ? c : NULL);
+        gw_ws_adopt(gw->ws, gw_http_detach(http), key, headers, rest, false, may_probe ? c : NULL);
     if (may_probe && !ws) {
         c->probe = NULL;
         eio_session_probe_lost(&c->eio);

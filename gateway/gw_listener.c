@@ -43,8 +43,6 @@ static void on_accept(struct evconnlistener *ev, evutil_socket_t fd, struct sock
         close(fd);
         return;
     }
-    int one = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     gw_http_accept(gw, fd, peer, len);
 }
 
@@ -71,6 +69,8 @@ static void on_accept_error(struct evconnlistener *ev, void *arg)
 /* The descriptor is the listener's from here on. */
 static void serve(struct gw_listener *l, int fd)
 {
+    int one = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)); /* what it accepts inherits it */
     struct evconnlistener *ev = evconnlistener_new(
         loop_base(l->gw->loop), on_accept, l, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
     if (!ev) log_fatal("libevent gives no listener");

@@ -44,9 +44,11 @@ unsigned gw_ws_context_count(const struct gw_ws_context *cx);
 
 /* Completes the handshake on fd and makes a WebSocket of it. Takes fd, also on failure. key:
  * Sec-WebSocket-Key. headers: further header lines of the 101 answer, each with its CRLF. rest:
- * bytes that came behind the request. NULL: the peer is gone. events may be told from within. */
+ * bytes that came behind the request. writes_at_once: the owner writes in this turn, and the answer
+ * waits for that. NULL: the peer is gone. events may be told from within. */
 struct gw_ws *gw_ws_adopt(struct gw_ws_context *cx, int fd, struct str_view key,
-                          struct str_view headers, struct str_view rest, void *owner);
+                          struct str_view headers, struct str_view rest, bool writes_at_once,
+                          void *owner);
 /* Messages may have at most this many bytes from now on; at first it is the context's max_message.
  */
 void gw_ws_set_limit(struct gw_ws *ws, size_t max_message);
