@@ -24,11 +24,11 @@ struct gw_handler;
 struct gw_http;
 struct gw_http_events;
 struct gw_nsp;
-struct gw_cluster;
 struct gw_ws_context;
 struct gw_listener;
 struct gw_route_table;
 struct eio_msg;
+struct questions;
 
 /* The layer above Engine.IO: Socket.IO, or a test's echo. */
 struct gw_upper {
@@ -49,8 +49,8 @@ struct gateway {
     const struct gw_http_events *http_events;
     const struct gw_handler *handler; /* may be NULL */
     struct bus *bus;
-    struct gw_cluster *cluster; /* requests to and from other nodes */
-    struct gw_nsp **fixed_nsps; /* those that configuration names in full, held from the start */
+    struct questions *questions; /* to the cluster */
+    struct gw_nsp **fixed_nsps;  /* those that configuration names in full, held from the start */
     size_t nfixed_nsps;
     struct gw_auth *auth;
     struct gw_route_table *routes;

@@ -80,14 +80,22 @@ bool gw_bus_open(struct gateway *gw, struct cfg_error *err)
     gw->bus = alone ? bus_local_new(&events, gw, uid)
                     : bus_redis_new(gw->cfg, gw->loop, &events, gw, uid, err);
     if (!gw->bus) return false;
+    gw->questions = gw_cluster_questions_new(gw);
     hold_namespaces(gw);
     return true;
 }
 
+struct questions *gw_questions(struct gateway *gw)
+{
+    return gw->questions;
+}
+
 void gw_bus_close(struct gateway *gw)
 {
+    questions_stop(gw->questions);
     while (gw->nfixed_nsps)
         gw_nsp_rele(gw->fixed_nsps[--gw->nfixed_nsps]);
     x_free(gw->fixed_nsps);
     gw->bus->ops->free(gw->bus);
+    questions_free(gw->questions);
 }

@@ -7,7 +7,7 @@
 /* Makes gw->bus and holds the namespaces that configuration names in full. False with *err filled:
  * nothing was made. */
 bool gw_bus_open(struct gateway *gw, struct cfg_error *err);
-/* When no socket is left. */
+/* When no socket is left. Whoever waits for answers, or for the bus, is told. */
 void gw_bus_close(struct gateway *gw);
 
 #endif

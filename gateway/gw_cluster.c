@@ -1,388 +1,341 @@
-/* Questions to the cluster.
+/* Answers to the cluster: what other nodes (and this one, through the bus) ask for; and the gateway's
+ * part in its own questions.
  *
- * A question goes: hear the namespace's answers (sync), count the nodes (NUMSUB, as the reference
- * does), ask, collect until all have answered or the time is up. This node's own part is taken when its
- * own request comes back, so that what the bus has brought before counts (or at the end, if it does not
- * come). Gateways say in their answers who they are; so the silent ones can be named. */
+ * Joins, leaves and disconnects are carried out when they come back from the bus, the own ones too,
+ * so that all nodes see them in one order with the broadcasts. Every question that wants an answer
+ * gets exactly one: Node counts them. */
 
-/* System */
-#include <assert.h>
 /* Util */
 #include "util/x_alloc.h"
 /* Proto */
 #include "proto/json_scan.h"
 /* Gateway */
-#include "gw_cluster_parts.h"
-#include "gw_collect.h"
+#include "gw_cluster.h"
+#include "gw_cluster_list.h"
+#include "gw_fanout.h"
+#include "gw_socket.h"
 
-#define QUESTION_ID 12           /* characters of a requestId */
-#define QUESTIONS_MAX 10000      /* open at a time */
-#define ANSWER_BYTES (64u << 20) /* of this node's own part */
+#define ANSWER_SPARE 512              /* of bus.max_message: what an answer has beside its list */
+#define ACK_TIMEOUT_MAX (600 * 1000u) /* nobody waits longer for an ack, whoever asks (ms) */
 
-struct gw_question {
-    UT_hash_handle hh; /* the cluster's, by id */
-    char id[QUESTION_ID];
-    struct gateway *gw;
-    struct gw_nsp *nsp; /* held; NULL: not allowed here */
-    struct bus_request *request;
-    struct wheel_entry timer;
-    gw_answers_cb cb;
-    void *arg;
+/* ---- where an answer goes that is given later */
 
-    bool is_asked; /* the request is on the bus */
-    bool is_busy;  /* the bus still owes a callback: not freed before */
-    bool is_over;  /* cb has been called */
-    bool is_lossy; /* something was not answered */
-    bool has_own;  /* this node's part is there */
-    bool is_back;  /* the request has come back to this node */
-    const char *why;
-    int64_t expected, answered; /* nodes */
-    uint64_t clients, acks;     /* asked for acks, and settled */
-    struct gw_collect got;
+/* One allocation; the texts stand one behind the other. */
+struct return_to {
+    size_t nsp_len, id_len, uid_len;
+    char text[];
 };
 
-struct gw_cluster {
-    struct gateway *gw;
-    struct gw_question *questions;
-    unsigned n;
-};
-
-/* ---- this node's part */
-
-/* Acks and servers' events have none. */
-static void add_own(struct gw_question *q)
+/* The text of nothing may be NULL. */
+static void put_text(char *to, struct str_view v)
 {
-    enum bus_request_type type = q->request->type;
+    if (v.n) memcpy(to, v.p, v.n);
+}
+
+static struct return_to *return_new(const struct bus_request *r)
+{
+    struct return_to *t = x_malloc(sizeof(*t) + r->nsp.n + r->id.n + r->uid.n);
+    *t = (struct return_to){r->nsp.n, r->id.n, r->uid.n};
+    put_text(t->text, r->nsp);
+    put_text(t->text + r->nsp.n, r->id);
+    put_text(t->text + r->nsp.n + r->id.n, r->uid);
+    return t;
+}
+
+static struct str_view return_id(const struct return_to *t)
+{
+    return sv_make(t->text + t->nsp_len, t->id_len);
+}
+
+static void return_answer(struct gateway *gw, const struct return_to *t, struct bus_response r)
+{
+    if (gw->is_ending) return;
+    r.nsp = sv_make(t->text, t->nsp_len);
+    r.id = return_id(t);
+    r.to = sv_make(t->text + t->nsp_len + t->id_len, t->uid_len);
+    r.uid = gw->bus->uid;
+    gw->bus->ops->respond(gw->bus, &r);
+    gw->bus_waits = true;
+}
+
+/* ---- sockets that are told to do something */
+
+static void carry_out(struct gw_socket *s, const struct bus_request *r)
+{
+    if (s->state != GW_SOCKET_READY) return;
+    for (unsigned i = 0; i < r->ntargets; i++) {
+        if (r->type == BUS_REMOTE_JOIN)
+            (void)gw_socket_join(s, r->targets[i]);
+        else
+            gw_socket_leave(s, r->targets[i]);
+    }
+    if (r->type == BUS_REMOTE_DISCONNECT) gw_socket_disconnect(s, r->close);
+}
+
+static struct bus_target which_of(const struct bus_request *r)
+{
+    return (struct bus_target){
+        .rooms = r->rooms, .except = r->except, .nrooms = r->nrooms, .nexcept = r->nexcept};
+}
+
+static struct bus_response response_to(struct gateway *gw, const struct bus_request *r,
+                                       enum bus_response_type type)
+{
+    return (struct bus_response){
+        .type = type, .nsp = r->nsp, .id = r->id, .to = r->uid, .uid = gw->bus->uid};
+}
+
+static void say_done(struct gateway *gw, struct return_to *to)
+{
+    return_answer(gw, to, (struct bus_response){.type = BUS_DONE});
+    x_free(to);
+}
+
+struct join_done {
+    struct gateway *gw;
+    struct return_to *to;
+};
+
+static void on_joined(enum bus_outcome outcome, void *arg)
+{
+    struct join_done *d = arg;
+    if (outcome == BUS_TAKEN)
+        say_done(d->gw, d->to);
+    else
+        x_free(d->to);
+    x_free(d);
+}
+
+/* The old form: one socket, and its node says that it is done; of a join when the room is heard. */
+static void on_old_command(struct gateway *gw, const struct bus_request *r)
+{
+    struct bus *bus = gw->bus;
+    struct gw_socket *s = gw_socket_find(gw, r->nsp, r->sid);
+    if (!s) return;
+    carry_out(s, r);
+    if (!r->id.n) return;
+    if (bus->ops->is_synced(bus)) {
+        say_done(gw, return_new(r));
+        return;
+    }
+    struct join_done *d = x_malloc(sizeof(*d));
+    *d = (struct join_done){gw, return_new(r)};
+    bus->ops->sync(bus, on_joined, d);
+}
+
+static void on_command(struct gateway *gw, const struct bus_request *r)
+{
+    struct bus_target which = which_of(r);
+    struct gw_socket **list;
+    size_t n = gw_fanout_select(gw, r->nsp, &which, &list);
+    for (size_t i = 0; i < n; i++)
+        carry_out(list[i], r);
+    x_free(list);
+}
+
+/* ---- questions */
+
+static enum bus_response_type answer_type(enum bus_request_type asked)
+{
+    if (asked == BUS_REMOTE_FETCH) return BUS_FETCHED;
+    return asked == BUS_SOCKETS ? BUS_SOCKET_IDS : BUS_ROOMS;
+}
+
+static void on_question(struct gateway *gw, const struct bus_request *r)
+{
     struct buf json;
-    if (q->has_own || type == BUS_BROADCAST || type == BUS_SERVER_SIDE_EMIT) return;
-    q->has_own = true;
-    buf_init(&json, ANSWER_BYTES);
-    if (!gw_cluster_put_list(&json, q->gw, q->request)) q->is_lossy = true;
-    gw_collect_part(&q->got, buf_view(&json), NULL, 0);
+    struct question *own = questions_find(gw->questions, r->id);
+    if (own) questions_add_own(own);
+    if (own || !r->id.n) return;
+    buf_init(&json, (size_t)gw->cfg->bus_max_message - ANSWER_SPARE);
+    struct bus_response answer = response_to(gw, r, answer_type(r->type));
+    answer.is_cut = !gw_cluster_put_list(&json, gw, r);
+    answer.json = buf_view(&json);
+    if (answer.is_cut) gw->bus->stats.cut++;
+    gw->bus->ops->respond(gw->bus, &answer);
     buf_fini(&json);
 }
 
-/* ---- the end */
+/* ---- events between servers */
 
-static void question_free(struct gw_question *q)
+struct gw_cluster_ask {
+    struct return_to *to;
+};
+
+void gw_cluster_ignore(struct gw_cluster_ask *ask)
 {
-    if (q->nsp) gw_nsp_rele(q->nsp);
-    x_free(q->request);
-    gw_collect_fini(&q->got);
-    x_free(q);
+    x_free(ask->to);
+    x_free(ask);
 }
 
-/* Other nodes that have not answered. */
-static size_t count_missing(const struct gw_question *q)
+void gw_cluster_answer(struct gateway *gw, struct gw_cluster_ask *ask, struct str_view json)
 {
-    bool waits_for_itself = q->request->type != BUS_SERVER_SIDE_EMIT && !q->is_back;
-    int64_t missing = q->is_asked ? q->expected - q->answered - waits_for_itself : 0;
-    return missing > 0 ? (size_t)missing : 0;
+    return_answer(gw, ask->to, (struct bus_response){.type = BUS_SERVER_ACK, .json = json});
+    gw_cluster_ignore(ask);
 }
 
-static void tell(struct gw_question *q)
+static struct gw_cluster_ask *ask_new(const struct bus_request *r)
 {
-    bool is_lossy = q->is_lossy || q->got.is_lossy;
-    struct gw_answers a = gw_collect_tell(&q->got, count_missing(q));
-    a.why = q->why ? q->why : is_lossy ? "not all answers came or fitted" : "";
-    a.is_complete = !*a.why;
-    q->cb(q->arg, &a);
+    struct gw_cluster_ask *a = x_malloc(sizeof(*a));
+    a->to = return_new(r);
+    return a;
 }
 
-static void end(struct gw_question *q, const char *why)
+static void on_server_event(struct gateway *gw, const struct bus_request *r)
 {
-    struct gw_cluster *c = q->gw->cluster;
-    if (q->is_over) return;
-    q->is_over = true;
-    q->why = why;
-    wheel_drop(loop_wheel(q->gw->loop), &q->timer);
-    HASH_DEL(c->questions, q);
-    c->n--;
-    add_own(q);
-    tell(q);
-    if (!q->is_busy) question_free(q);
+    const struct gw_handler *h = gw->handler;
+    struct gw_cluster_ask *ask;
+    if (sv_eq(r->uid, gw->bus->uid)) return; /* it is for the others */
+    ask = r->id.n ? ask_new(r) : NULL;
+    if (h && h->server_event)
+        h->server_event(h->ctx, gw, r->nsp, r->json, ask);
+    else if (ask) /* nobody here has an opinion, and the asker counts answers */
+        gw_cluster_answer(gw, ask, SV("null"));
 }
 
-static void end_if_complete(struct gw_question *q)
+/* ---- broadcasts with acks */
+
+/* What the acks of one broadcast share; one reference for each client that is asked. */
+struct ack_group {
+    struct gateway *gw;
+    size_t refs;
+    bool is_own;
+    struct return_to *to;
+};
+
+static void group_rele(struct ack_group *g)
 {
-    bool all = q->is_asked && q->answered >= q->expected;
-    if (all && q->acks >= q->clients) end(q, NULL);
+    if (--g->refs) return;
+    x_free(g->to);
+    x_free(g);
 }
 
-static void on_timeout(struct wheel_entry *e)
+/* The rest is dropped, as the reference does it. Placeholders keep their numbers: all attachments go
+ * along. */
+static struct str_view first_argument(struct str_view args)
 {
-    struct gw_question *q = (struct gw_question *)((char *)e - offsetof(struct gw_question, timer));
-    bool all = q->is_asked && q->answered >= q->expected;
-    end(q, !q->nsp       ? "the namespace cannot be asked"
-           : all         ? "not all clients have answered"
-           : q->is_asked ? "not all nodes have answered"
-                         : "the message bus is not available");
-}
-
-/* ---- asking: sync, count, request */
-
-/* The bus no longer owes anything. True: go on. */
-static bool bus_has_answered(struct gw_question *q)
-{
-    q->is_busy = false;
-    if (!q->is_over) return true;
-    question_free(q);
-    return false;
-}
-
-static void on_requested(enum bus_outcome outcome, void *arg)
-{
-    struct gw_question *q = arg;
-    if (!bus_has_answered(q) || outcome == BUS_TAKEN) return;
-    q->is_asked = false;
-    end(q, outcome == BUS_TOO_LARGE ? "the request is too large for the message bus"
-                                    : "the message bus is not available");
-}
-
-static void on_counted(int64_t nodes, const struct bus_node *known, size_t nknown, void *arg)
-{
-    struct gw_question *q = arg;
-    bool asks_itself = q->request->type != BUS_SERVER_SIDE_EMIT;
-    if (!bus_has_answered(q)) return;
-    if (nodes < 0) {
-        end(q, "the message bus is not available");
-        return;
-    }
-    q->expected = nodes - (asks_itself ? 0 : 1);
-    q->is_asked = true;
-    gw_collect_asked(&q->got, known, nknown);
-    if (q->expected <= 0) {
-        end(q, NULL);
-        return;
-    }
-    q->is_busy = true;
-    q->gw->bus_waits = true;
-    q->gw->bus->ops->request(q->gw->bus, q->request, on_requested, q);
-}
-
-static void on_synced(enum bus_outcome outcome, void *arg)
-{
-    struct gw_question *q = arg;
-    if (!bus_has_answered(q)) return;
-    if (outcome != BUS_TAKEN) {
-        end(q, "the message bus is not available");
-        return;
-    }
-    q->is_busy = true;
-    q->gw->bus_waits = true;
-    q->gw->bus->ops->count(q->gw->bus, q->nsp->view, on_counted, q);
-}
-
-/* Where it may not be asked, cb is told so at the next tick; at the gateway's end nobody is any more. */
-static void question_new(struct gateway *gw, const struct bus_request *r, uint64_t timeout_ms,
-                         gw_answers_cb cb, void *arg)
-{
-    struct gw_cluster *c = gw->cluster;
-    if (gw->is_ending) return;
-    struct gw_question *q = x_calloc(1, sizeof(*q));
-    struct bus_request request = *r;
-    uint64_t timeout = timeout_ms ? timeout_ms : (uint64_t)gw->cfg->bus_request_timeout;
-    *q = (struct gw_question){.gw = gw, .cb = cb, .arg = arg, .timer.fire = on_timeout};
-    id_random(q->id, QUESTION_ID);
-    request.id = sv_make(q->id, QUESTION_ID);
-    request.uid = gw->bus->uid;
-    request.timeout_ms = timeout;
-    q->request = bus_request_new(&request);
-    gw_collect_init(&q->got);
-    if (c->n < QUESTIONS_MAX) q->nsp = gw_nsp_get(gw, r->nsp);
-    HASH_ADD(hh, c->questions, id, QUESTION_ID, q);
-    c->n++;
-    wheel_set(loop_wheel(gw->loop), &q->timer, loop_now(gw->loop) + (q->nsp ? timeout : 0));
-    if (!q->nsp) return;
-    gw_nsp_hold(q->nsp);
-    q->is_busy = true;
-    gw->bus_waits = true;
-    gw->bus->ops->sync(gw->bus, on_synced, q);
-}
-
-/* ---- what comes back */
-
-struct gw_question *gw_cluster_question(struct gateway *gw, struct str_view id)
-{
-    struct gw_question *q = NULL;
-    if (id.n == QUESTION_ID) HASH_FIND(hh, gw->cluster->questions, id.p, QUESTION_ID, q);
-    return q;
-}
-
-/* False: this node has answered already. */
-static bool note_answer(struct gw_question *q, struct str_view uid)
-{
-    if (!gw_collect_answered(&q->got, uid)) return false;
-    q->answered++;
-    if (sv_eq(uid, q->gw->bus->uid)) q->is_back = true;
-    return true;
-}
-
-void gw_question_own(struct gw_question *q)
-{
-    if (!note_answer(q, q->gw->bus->uid)) return;
-    add_own(q);
-    end_if_complete(q);
-}
-
-void gw_question_count(struct gw_question *q, struct str_view uid, uint64_t n)
-{
-    if (!note_answer(q, uid)) return;
-    q->clients += n;
-    end_if_complete(q);
-}
-
-void gw_question_ack(struct gw_question *q, bool answered, struct str_view json,
-                     const struct str_view *attachments, unsigned n)
-{
-    q->acks++;
-    if (answered)
-        gw_collect_part(&q->got, json.n ? json : SV("null"), attachments, n);
-    else
-        q->is_lossy = true;
-    end_if_complete(q);
-}
-
-/* An empty list of sockets does not show of what: it is taken for BUS_FETCHED. */
-static bool is_wanted(const struct gw_question *q, const struct bus_response *r)
-{
-    static const enum bus_response_type wanted[] = {[BUS_SOCKETS] = BUS_SOCKET_IDS,
-                                                    [BUS_ALL_ROOMS] = BUS_ROOMS,
-                                                    [BUS_REMOTE_FETCH] = BUS_FETCHED,
-                                                    [BUS_SERVER_SIDE_EMIT] = BUS_SERVER_ACK};
     struct json_iter it;
-    struct str_view first;
-    if (r->type == wanted[q->request->type]) return true;
-    if (q->request->type != BUS_SOCKETS || r->type != BUS_FETCHED) return false;
-    json_iter_init(&it, r->json);
-    return !json_array_next(&it, &first);
+    struct str_view first = SV("");
+    if (!args.n) return first;
+    json_iter_init(&it, args);
+    if (!json_array_next(&it, &first)) first = SV("");
+    return first;
+}
+
+static void on_client_ack(void *arg, bool answered, struct str_view args,
+                          const struct str_view *attachments, unsigned n)
+{
+    struct ack_group *g = arg;
+    struct str_view first = first_argument(args);
+    struct question *own = g->is_own ? questions_find(g->gw->questions, return_id(g->to)) : NULL;
+    if (own)
+        questions_add_ack(own, answered, first, attachments, n);
+    else if (answered && !g->is_own)
+        return_answer(g->gw, g->to,
+                      (struct bus_response){.type = BUS_CLIENT_ACK,
+                                            .json = first,
+                                            .attachments = attachments,
+                                            .nattachments = n});
+    group_rele(g);
+}
+
+static struct ack_group *group_new(struct gateway *gw, const struct bus_request *r)
+{
+    struct ack_group *g = x_malloc(sizeof(*g));
+    *g = (struct ack_group){
+        .gw = gw, .is_own = questions_find(gw->questions, r->id) != NULL, .to = return_new(r)};
+    return g;
+}
+
+static void on_broadcast(struct gateway *gw, const struct bus_request *r)
+{
+    uint64_t timeout = r->timeout_ms ? r->timeout_ms : (uint64_t)gw->cfg->bus_request_timeout;
+    if (timeout > ACK_TIMEOUT_MAX) timeout = ACK_TIMEOUT_MAX;
+    union {
+        const struct str_view *in;
+        struct str_view *out;
+    } rooms = {r->rooms}, except = {r->except}, binary = {r->attachments};
+    struct bus_msg m = {.nsp = r->nsp,
+                        .json = r->json,
+                        .rooms = rooms.out,
+                        .except = except.out,
+                        .attachments = binary.out,
+                        .nrooms = r->nrooms,
+                        .nexcept = r->nexcept,
+                        .nattachments = r->nattachments};
+    struct ack_group *g = group_new(gw, r);
+    size_t n = gw_fanout_ask(gw, &m, timeout, on_client_ack, g);
+    g->refs = n + 1; /* no ack can have come from within the walk */
+    struct question *own = g->is_own ? questions_find(gw->questions, r->id) : NULL;
+    if (own) {
+        questions_add_count(own, gw->bus->uid, n);
+    } else if (r->id.n) {
+        struct bus_response count = response_to(gw, r, BUS_CLIENT_COUNT);
+        count.count = n;
+        gw->bus->ops->respond(gw->bus, &count);
+    }
+    group_rele(g);
+}
+
+void gw_cluster_on_request(const struct bus_request *r, void *arg)
+{
+    struct gateway *gw = arg;
+    gw->bus_waits = true; /* answers leave in this turn */
+    switch (r->type) {
+    case BUS_SOCKETS:
+    case BUS_ALL_ROOMS:
+    case BUS_REMOTE_FETCH: on_question(gw, r); break;
+    case BUS_REMOTE_JOIN:
+    case BUS_REMOTE_LEAVE:
+    case BUS_REMOTE_DISCONNECT:
+        if (r->sid.n)
+            on_old_command(gw, r);
+        else
+            on_command(gw, r);
+        break;
+    case BUS_SERVER_SIDE_EMIT: on_server_event(gw, r); break;
+    case BUS_BROADCAST: on_broadcast(gw, r); break;
+    }
 }
 
 void gw_cluster_on_response(const struct bus_response *r, void *arg)
 {
-    struct gw_question *q = gw_cluster_question(arg, r->id);
-    if (!q) return; /* another node's question, or too late */
-    if (q->request->type == BUS_BROADCAST) {
-        if (r->type == BUS_CLIENT_COUNT) gw_question_count(q, r->uid, r->count);
-        if (r->type == BUS_CLIENT_ACK)
-            gw_question_ack(q, true, r->json, r->attachments, r->nattachments);
-        return;
-    }
-    if (!is_wanted(q, r) || !note_answer(q, r->uid)) return;
-    if (r->is_cut) q->is_lossy = true;
-    gw_collect_part(&q->got, r->json.n ? r->json : SV("null"), NULL, 0);
-    end_if_complete(q);
+    questions_on_response(((struct gateway *)arg)->questions, r);
 }
 
-/* ---- for handlers */
+/* ---- the gateway's part in its own questions */
 
-static void which_of(struct bus_request *r, const struct bus_target *which)
+static uint64_t now(void *arg)
 {
-    if (!which) return;
-    r->rooms = which->rooms;
-    r->nrooms = which->nrooms;
-    r->except = which->except;
-    r->nexcept = which->nexcept;
+    return loop_now(((struct gateway *)arg)->loop);
 }
 
-static void command(struct gateway *gw, struct bus_request *r, const struct bus_target *which,
-                    bus_done_cb done, void *arg)
+static void bus_waits(void *arg)
 {
-    if (gw->is_ending) return;
-    r->uid = gw->bus->uid;
-    which_of(r, which);
-    gw->bus_waits = true;
-    gw->bus->ops->request(gw->bus, r, done, arg);
+    ((struct gateway *)arg)->bus_waits = true;
 }
 
-void gw_cluster_join(struct gateway *gw, struct str_view nsp, const struct bus_target *which,
-                     const struct str_view *rooms, unsigned n, bus_done_cb done, void *arg)
+static void *hold(struct str_view nsp, void *arg)
 {
-    struct bus_request r = {.type = BUS_REMOTE_JOIN, .nsp = nsp, .targets = rooms, .ntargets = n};
-    command(gw, &r, which, done, arg);
+    struct gw_nsp *n = gw_nsp_get(arg, nsp);
+    if (n) gw_nsp_hold(n);
+    return n;
 }
 
-void gw_cluster_leave(struct gateway *gw, struct str_view nsp, const struct bus_target *which,
-                      const struct str_view *rooms, unsigned n, bus_done_cb done, void *arg)
+static void let_go(void *held, void *arg)
 {
-    struct bus_request r = {.type = BUS_REMOTE_LEAVE, .nsp = nsp, .targets = rooms, .ntargets = n};
-    command(gw, &r, which, done, arg);
+    (void)arg;
+    gw_nsp_rele(held);
 }
 
-void gw_cluster_disconnect(struct gateway *gw, struct str_view nsp, const struct bus_target *which,
-                           bool close, bus_done_cb done, void *arg)
+static bool put_own(struct buf *out, const struct bus_request *r, void *arg)
 {
-    struct bus_request r = {.type = BUS_REMOTE_DISCONNECT, .nsp = nsp, .close = close};
-    command(gw, &r, which, done, arg);
+    return gw_cluster_put_list(out, arg, r);
 }
 
-void gw_cluster_fetch(struct gateway *gw, struct str_view nsp, const struct bus_target *which,
-                      uint64_t timeout_ms, gw_answers_cb cb, void *arg)
+struct questions *gw_cluster_questions_new(struct gateway *gw)
 {
-    struct bus_request r = {.type = BUS_REMOTE_FETCH, .nsp = nsp};
-    which_of(&r, which);
-    question_new(gw, &r, timeout_ms, cb, arg);
-}
-
-void gw_cluster_rooms(struct gateway *gw, struct str_view nsp, uint64_t timeout_ms,
-                      gw_answers_cb cb, void *arg)
-{
-    struct bus_request r = {.type = BUS_ALL_ROOMS, .nsp = nsp};
-    question_new(gw, &r, timeout_ms, cb, arg);
-}
-
-void gw_cluster_ids(struct gateway *gw, struct str_view nsp, const struct bus_target *which,
-                    uint64_t timeout_ms, gw_answers_cb cb, void *arg)
-{
-    struct bus_request r = {.type = BUS_SOCKETS, .nsp = nsp};
-    if (which) {
-        r.rooms = which->rooms;
-        r.nrooms = which->nrooms;
-    }
-    question_new(gw, &r, timeout_ms, cb, arg);
-}
-
-void gw_cluster_emit(struct gateway *gw, struct str_view nsp, struct str_view json,
-                     uint64_t timeout_ms, gw_answers_cb cb, void *arg)
-{
-    struct bus_request r = {.type = BUS_SERVER_SIDE_EMIT, .nsp = nsp, .json = json};
-    if (cb)
-        question_new(gw, &r, timeout_ms, cb, arg);
-    else
-        command(gw, &r, NULL, NULL, NULL);
-}
-
-void gw_cluster_broadcast(struct gateway *gw, struct str_view nsp, const struct bus_target *to,
-                          struct str_view json, const struct str_view *attachments, unsigned n,
-                          uint64_t timeout_ms, gw_answers_cb cb, void *arg)
-{
-    struct bus_request r = {.type = BUS_BROADCAST,
-                            .nsp = nsp,
-                            .json = json,
-                            .attachments = attachments,
-                            .nattachments = n};
-    which_of(&r, to);
-    question_new(gw, &r, timeout_ms, cb, arg);
-}
-
-/* ---- life */
-
-struct gw_cluster *gw_cluster_new(struct gateway *gw)
-{
-    struct gw_cluster *c = x_calloc(1, sizeof(*c));
-    c->gw = gw;
-    return c;
-}
-
-void gw_cluster_free(struct gw_cluster *c)
-{
-    if (!c) return;
-    assert(!c->n);
-    x_free(c);
-}
-
-void gw_cluster_stop(struct gw_cluster *c)
-{
-    while (c->questions) /* nobody asks again: gw->is_ending */
-        end(c->questions, "the gateway is stopping");
+    static const struct questions_owner owner = {
+        .now = now, .bus_waits = bus_waits, .hold = hold, .let_go = let_go, .put_own = put_own};
+    return questions_new(&owner, gw, gw->bus, loop_wheel(gw->loop), gw->cfg);
 }

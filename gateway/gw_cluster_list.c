@@ -1,6 +1,4 @@
-/* Lists of sockets, ids and rooms as JSON, for answers to the cluster.
- *
- * A list that does not fit is cut behind an item, so that it is a list all the same: who asked counts
+/* A list that does not fit is cut behind an item, so that it is a list all the same: who asked counts
  * answers, and one that stays away would spoil those of all others. */
 
 /* System */
@@ -11,7 +9,9 @@
 #include "proto/json_scan.h"
 /* Gateway */
 #include "gw_auth.h"
-#include "gw_cluster_parts.h"
+#include "gw_cluster_list.h"
+#include "gw_fanout.h"
+#include "gw_socket.h"
 
 /* ---- one item */
 

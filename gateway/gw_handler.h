@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "cluster/bus.h"
+#include "cluster/questions.h"
 #include "proto/close_reason.h"
 #include "util/str_view.h"
 
@@ -79,6 +80,8 @@ void gw_socket_leave(struct gw_socket *s, struct str_view room);
 /* Ends the socket, or with close its whole connection. */
 void gw_socket_disconnect(struct gw_socket *s, bool close);
 
+/* For asking the cluster, this gateway included. */
+struct questions *gw_questions(struct gateway *gw);
 /* Publishes on the bus; done (may be NULL) says what became of it. */
 void gw_broadcast(struct gateway *gw, struct str_view nsp, const struct bus_target *to,
                   struct str_view json, const struct str_view *attachments, unsigned n,

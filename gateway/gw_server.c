@@ -16,7 +16,6 @@
 #include "gw_admin.h"
 #include "gw_auth.h"
 #include "gw_bus.h"
-#include "gw_cluster.h"
 #include "gw_conn.h"
 #include "gw_engine.h"
 #include "gw_events.h"
@@ -135,9 +134,7 @@ struct gateway *gw_server_new(const struct cfg *cfg, struct loop *loop,
     id_random(gw->node, ID_NODE_LEN);
     set_engine(gw);
     gw->routes = gw_routes_new(cfg);
-    gw->cluster = gw_cluster_new(gw);
     if (!gw_bus_open(gw, err)) {
-        gw_cluster_free(gw->cluster);
         gw_routes_free(gw->routes);
         gw_auth_free(gw->auth);
         x_free(gw);
@@ -192,9 +189,7 @@ void gw_server_free(struct gateway *gw)
     gw_ws_context_free(gw->ws);
     gw_socket_reap(gw);
     gw->is_ending = true; /* a handler that tries again at each refusal would never let it end */
-    gw_cluster_stop(gw->cluster);
     gw_bus_close(gw);
-    gw_cluster_free(gw->cluster);
     gw_routes_free(gw->routes);
     gw_auth_free(gw->auth);
     gw_flush_fini();

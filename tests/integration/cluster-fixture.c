@@ -1,4 +1,4 @@
-/* A gateway whose clients drive gw_cluster.h, for tests/integration: every operation is an event.
+/* A gateway whose clients ask the cluster, for tests/integration: every operation is an event.
  *
  *   emit("ask", op, which, data?, ack)    op: fetch rooms ids join leave disconnect server-emit
  *                                         server-ask broadcast emit node
@@ -59,7 +59,7 @@ static void on_done(enum bus_outcome outcome, void *arg)
     x_free(json);
 }
 
-static bool put_all(struct buf *out, const struct gw_answers *a)
+static bool put_all(struct buf *out, const struct answers *a)
 {
     bool fits = buf_add_sv(out, SV("[{\"parts\":["));
     for (size_t i = 0; fits && i < a->nparts; i++)
@@ -72,7 +72,7 @@ static bool put_all(struct buf *out, const struct gw_answers *a)
 }
 
 /* Attachments go along only if there is one part: its placeholders are then right as they are. */
-static void on_answers(void *arg, const struct gw_answers *a)
+static void on_answers(void *arg, const struct answers *a)
 {
     struct buf json;
     bool carry = a->binary && a->nparts == 1;
@@ -135,25 +135,25 @@ static void perform(struct gw_socket *s, const struct gw_event *e, struct str_vi
     unsigned n = e->nattachments;
     void *a = asker_new(s, e);
     if (sv_eq(op, SV("\"fetch\"")))
-        gw_cluster_fetch(gw, nsp, t, w->timeout, on_answers, a);
+        questions_fetch(gw_questions(gw), nsp, t, w->timeout, on_answers, a);
     else if (sv_eq(op, SV("\"rooms\"")))
-        gw_cluster_rooms(gw, nsp, w->timeout, on_answers, a);
+        questions_rooms(gw_questions(gw), nsp, w->timeout, on_answers, a);
     else if (sv_eq(op, SV("\"ids\"")))
-        gw_cluster_ids(gw, nsp, t, w->timeout, on_answers, a);
+        questions_ids(gw_questions(gw), nsp, t, w->timeout, on_answers, a);
     else if (sv_eq(op, SV("\"join\"")))
-        gw_cluster_join(gw, nsp, t, w->targets, w->ntargets, on_done, a);
+        questions_join(gw_questions(gw), nsp, t, w->targets, w->ntargets, on_done, a);
     else if (sv_eq(op, SV("\"leave\"")))
-        gw_cluster_leave(gw, nsp, t, w->targets, w->ntargets, on_done, a);
+        questions_leave(gw_questions(gw), nsp, t, w->targets, w->ntargets, on_done, a);
     else if (sv_eq(op, SV("\"disconnect\"")))
-        gw_cluster_disconnect(gw, nsp, t, w->close, on_done, a);
+        questions_disconnect(gw_questions(gw), nsp, t, w->close, on_done, a);
     else if (sv_eq(op, SV("\"server-ask\"")))
-        gw_cluster_emit(gw, nsp, data, w->timeout, on_answers, a);
+        questions_emit(gw_questions(gw), nsp, data, w->timeout, on_answers, a);
     else if (sv_eq(op, SV("\"broadcast\"")))
-        gw_cluster_broadcast(gw, nsp, t, data, binary, n, w->timeout, on_answers, a);
+        questions_broadcast(gw_questions(gw), nsp, t, data, binary, n, w->timeout, on_answers, a);
     else if (sv_eq(op, SV("\"emit\"")))
         gw_broadcast(gw, nsp, t, data, binary, n, on_done, a);
     else if (sv_eq(op, SV("\"server-emit\""))) {
-        gw_cluster_emit(gw, nsp, data, 0, NULL, NULL);
+        questions_emit(gw_questions(gw), nsp, data, 0, NULL, NULL);
         on_done(BUS_TAKEN, a);
     } else if (sv_eq(op, SV("\"node\""))) {
         char *json = x_asprintf("[\"%.*s\"]", ID_NODE_LEN, gw->node);

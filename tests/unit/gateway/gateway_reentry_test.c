@@ -333,16 +333,16 @@ static void publish_again(enum bus_outcome outcome, void *arg)
                      publish_again, arg);
 }
 
-static void ask_again(void *arg, const struct gw_answers *a)
+static void ask_again(void *arg, const struct answers *a)
 {
     told++;
-    if (!a->is_complete) gw_cluster_fetch(arg, SV("/"), NULL, 0, ask_again, arg);
+    if (!a->is_complete) questions_fetch(gw_questions(arg), SV("/"), NULL, 0, ask_again, arg);
 }
 
 static void ask_instead(enum bus_outcome outcome, void *arg)
 {
     told++;
-    if (outcome != BUS_TAKEN) gw_cluster_rooms(arg, SV("/"), 0, ask_again, arg);
+    if (outcome != BUS_TAKEN) questions_rooms(gw_questions(arg), SV("/"), 0, ask_again, arg);
 }
 
 static void the_end_does_not_wait_for_those_who_try_again(void **state)
@@ -350,8 +350,8 @@ static void the_end_does_not_wait_for_those_who_try_again(void **state)
     struct bus_target all = {0};
     told = 0;
     gw_broadcast(sim.gw, SV("/"), &all, SV("[\"once\"]"), NULL, 0, publish_again, sim.gw);
-    gw_cluster_join(sim.gw, SV("/"), &all, NULL, 0, ask_instead, sim.gw);
-    gw_cluster_fetch(sim.gw, SV("/"), &all, 0, ask_again, sim.gw);
+    questions_join(gw_questions(sim.gw), SV("/"), &all, NULL, 0, ask_instead, sim.gw);
+    questions_fetch(gw_questions(sim.gw), SV("/"), &all, 0, ask_again, sim.gw);
     stop(state);
     assert_int_equal(told, 3);
     start(state);

@@ -11,22 +11,22 @@
 #include <cmocka.h>
 /* Util */
 #include "util/x_alloc.h"
-/* Gateway */
-#include "gateway/gw_collect.h"
+/* Cluster */
+#include "cluster/collect.h"
 
-static struct gw_collect c;
+static struct collect c;
 
 static int begin(void **state)
 {
     (void)state;
-    gw_collect_init(&c);
+    collect_init(&c);
     return 0;
 }
 
 static int end(void **state)
 {
     (void)state;
-    gw_collect_fini(&c);
+    collect_fini(&c);
     return 0;
 }
 
@@ -35,11 +35,11 @@ static void parts_keep_their_attachments(void **state)
     (void)state;
     char text[] = "[1]";
     const struct str_view two[] = {SV("\0x"), SV("")}, one[] = {SV("third")};
-    gw_collect_part(&c, sv_of(text), NULL, 0);
+    collect_part(&c, sv_of(text), NULL, 0);
     memset(text, 'x', 3);
-    gw_collect_part(&c, SV("\"a\""), two, 2);
-    gw_collect_part(&c, SV("null"), one, 1);
-    struct gw_answers a = gw_collect_tell(&c, 0);
+    collect_part(&c, SV("\"a\""), two, 2);
+    collect_part(&c, SV("null"), one, 1);
+    struct answers a = collect_tell(&c, 0);
     assert_int_equal(a.nparts, 3);
     assert_true(sv_eq(a.parts[0], SV("[1]")));
     assert_true(sv_eq(a.parts[1], SV("\"a\"")));
@@ -55,7 +55,7 @@ static void parts_keep_their_attachments(void **state)
 static void nothing_collected_is_told_as_nothing(void **state)
 {
     (void)state;
-    struct gw_answers a = gw_collect_tell(&c, 2);
+    struct answers a = collect_tell(&c, 2);
     assert_int_equal(a.nparts, 0);
     assert_int_equal(a.nsilent, 0);
     assert_int_equal(a.nunnamed, 2);
@@ -65,13 +65,13 @@ static void a_node_answers_once_and_the_silent_are_named(void **state)
 {
     const struct bus_node nodes[] = {{SV("node-one")}, {SV("node-two")}, {SV("node-six")}};
     (void)state;
-    gw_collect_asked(&c, nodes, 3);
-    assert_true(gw_collect_answered(&c, SV("node-two")));
-    assert_false(gw_collect_answered(&c, SV("node-two")));
-    assert_true(gw_collect_answered(&c, SV("unknown")));
-    assert_true(gw_collect_answered(&c, SV("")));
-    assert_true(gw_collect_answered(&c, SV("")));
-    struct gw_answers a = gw_collect_tell(&c, 3);
+    collect_asked(&c, nodes, 3);
+    assert_true(collect_answered(&c, SV("node-two")));
+    assert_false(collect_answered(&c, SV("node-two")));
+    assert_true(collect_answered(&c, SV("unknown")));
+    assert_true(collect_answered(&c, SV("")));
+    assert_true(collect_answered(&c, SV("")));
+    struct answers a = collect_tell(&c, 3);
     assert_int_equal(a.nsilent, 2);
     assert_true(sv_eq(a.silent[0], SV("node-one")));
     assert_true(sv_eq(a.silent[1], SV("node-six")));
@@ -83,8 +83,8 @@ static void no_more_are_named_than_are_missing(void **state)
 {
     const struct bus_node nodes[] = {{SV("node-one")}, {SV("node-two")}};
     (void)state;
-    gw_collect_asked(&c, nodes, 2);
-    struct gw_answers a = gw_collect_tell(&c, 1);
+    collect_asked(&c, nodes, 2);
+    struct answers a = collect_tell(&c, 1);
     assert_int_equal(a.nsilent, 1);
     assert_int_equal(a.nunnamed, 0);
 }
@@ -96,11 +96,11 @@ static void a_flood_is_bounded_and_noted(void **state)
     char *big = x_calloc(1, size);
     struct str_view binary[] = {sv_make(big, size)};
     for (int i = 0; i < 4; i++)
-        gw_collect_part(&c, SV("1"), binary, 1);
+        collect_part(&c, SV("1"), binary, 1);
     assert_true(c.is_lossy);
     assert_in_range(c.nparts, 1, 3);
     assert_true(c.bytes.n <= 64u << 20);
-    struct gw_answers a = gw_collect_tell(&c, 0);
+    struct answers a = collect_tell(&c, 0);
     assert_int_equal(a.binary[a.nparts - 1].v[0].n, size);
     x_free(big);
 }
@@ -109,13 +109,13 @@ static void a_flood_of_small_parts_is_bounded_too(void **state)
 {
     (void)state;
     for (int i = 0; i < 1000100; i++)
-        gw_collect_part(&c, SV("1"), NULL, 0);
+        collect_part(&c, SV("1"), NULL, 0);
     assert_true(c.is_lossy);
     assert_int_equal(c.nparts, 1000000);
     char name[16];
     for (int i = 0; i < 5000; i++) {
         int n = snprintf(name, sizeof(name), "n%d", i);
-        assert_true(gw_collect_answered(&c, sv_make(name, (size_t)n)));
+        assert_true(collect_answered(&c, sv_make(name, (size_t)n)));
     }
     assert_int_equal(c.nanswered, 4096);
 }

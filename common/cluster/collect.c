@@ -3,20 +3,20 @@
 
 /* Util */
 #include "util/x_alloc.h"
-/* Gateway */
-#include "gw_collect.h"
+/* Cluster */
+#include "cluster/collect.h"
 
 #define BYTES_MAX (64u << 20) /* of one question's answers, in all */
 #define PARTS_MAX 1000000     /* and as many attachments */
 #define NAMES_MAX 4096        /* of who has answered */
 
-void gw_collect_init(struct gw_collect *c)
+void collect_init(struct collect *c)
 {
-    *c = (struct gw_collect){0};
+    *c = (struct collect){0};
     buf_init(&c->bytes, BYTES_MAX);
 }
 
-void gw_collect_fini(struct gw_collect *c)
+void collect_fini(struct collect *c)
 {
     x_free(c->parts);
     x_free(c->binary);
@@ -29,7 +29,7 @@ void gw_collect_fini(struct gw_collect *c)
     buf_fini(&c->bytes);
 }
 
-static bool keep(struct gw_collect *c, struct str_view v, size_t *at)
+static bool keep(struct collect *c, struct str_view v, size_t *at)
 {
     *at = c->bytes.n;
     if (buf_add_sv(&c->bytes, v)) return true;
@@ -37,24 +37,24 @@ static bool keep(struct gw_collect *c, struct str_view v, size_t *at)
     return false;
 }
 
-static bool keep_binary(struct gw_collect *c, const struct str_view *attachments, unsigned n)
+static bool keep_binary(struct collect *c, const struct str_view *attachments, unsigned n)
 {
     if (c->nbinary + n > c->cap_binary) {
         c->cap_binary += c->nbinary + n;
         c->binary = x_realloc(c->binary, c->cap_binary * sizeof(*c->binary));
     }
     for (unsigned i = 0; i < n; i++) {
-        struct gw_collect_span b = {.n = attachments[i].n};
+        struct collect_span b = {.n = attachments[i].n};
         if (!keep(c, attachments[i], &b.at)) return false;
         c->binary[c->nbinary++] = b;
     }
     return true;
 }
 
-void gw_collect_part(struct gw_collect *c, struct str_view json, const struct str_view *attachments,
-                     unsigned n)
+void collect_part(struct collect *c, struct str_view json, const struct str_view *attachments,
+                  unsigned n)
 {
-    struct gw_collect_part p = {.n = json.n, .first_binary = c->nbinary, .nbinary = n};
+    struct collect_part p = {.n = json.n, .first_binary = c->nbinary, .nbinary = n};
     bool fits = c->nparts < PARTS_MAX && c->nbinary + n <= PARTS_MAX;
     if (!fits) c->is_lossy = true;
     if (!fits || !keep(c, json, &p.at) || (n && !keep_binary(c, attachments, n))) return;
@@ -67,30 +67,30 @@ void gw_collect_part(struct gw_collect *c, struct str_view json, const struct st
 
 /* ---- who */
 
-static struct str_view view_of(const struct gw_collect *c, struct gw_collect_span s)
+static struct str_view view_of(const struct collect *c, struct collect_span s)
 {
     return sv_make(c->bytes.p + s.at, s.n);
 }
 
-static bool has_answered(const struct gw_collect *c, struct str_view name)
+static bool has_answered(const struct collect *c, struct str_view name)
 {
     for (size_t i = 0; i < c->nanswered; i++)
         if (sv_eq(view_of(c, c->answered[i]), name)) return true;
     return false;
 }
 
-void gw_collect_asked(struct gw_collect *c, const struct bus_node *nodes, size_t n)
+void collect_asked(struct collect *c, const struct bus_node *nodes, size_t n)
 {
     c->asked = x_calloc(n + 1, sizeof(*c->asked));
     for (size_t i = 0; i < n; i++) {
-        struct gw_collect_span s = {.n = nodes[i].id.n};
+        struct collect_span s = {.n = nodes[i].id.n};
         if (keep(c, nodes[i].id, &s.at)) c->asked[c->nasked++] = s;
     }
 }
 
-bool gw_collect_answered(struct gw_collect *c, struct str_view name)
+bool collect_answered(struct collect *c, struct str_view name)
 {
-    struct gw_collect_span s = {.n = name.n};
+    struct collect_span s = {.n = name.n};
     if (!name.n) return true;
     if (has_answered(c, name)) return false;
     if (c->nanswered >= NAMES_MAX || !keep(c, name, &s.at)) return true;
@@ -100,7 +100,7 @@ bool gw_collect_answered(struct gw_collect *c, struct str_view name)
 }
 
 /* Gateways that were asked and have not answered. Returns how many; out has room. */
-static size_t find_silent(const struct gw_collect *c, struct str_view *out, size_t room)
+static size_t find_silent(const struct collect *c, struct str_view *out, size_t room)
 {
     size_t found = 0;
     for (size_t i = 0; i < c->nasked && found < room; i++) {
@@ -112,7 +112,7 @@ static size_t find_silent(const struct gw_collect *c, struct str_view *out, size
 
 /* ---- telling */
 
-struct gw_answers gw_collect_tell(struct gw_collect *c, size_t missing)
+struct answers collect_tell(struct collect *c, size_t missing)
 {
     size_t named = missing < c->nasked ? missing : c->nasked; /* missing is what Redis says */
     c->part_views = x_calloc(c->nparts + 1, sizeof(*c->part_views));
@@ -122,15 +122,15 @@ struct gw_answers gw_collect_tell(struct gw_collect *c, size_t missing)
     for (size_t i = 0; i < c->nbinary; i++)
         c->binary_views[i] = view_of(c, c->binary[i]);
     for (size_t i = 0; i < c->nparts; i++) {
-        const struct gw_collect_part *p = &c->parts[i];
+        const struct collect_part *p = &c->parts[i];
         c->part_views[i] = sv_make(c->bytes.p + p->at, p->n);
-        c->binary_of[i] = (struct gw_binary){c->binary_views + p->first_binary, p->nbinary};
+        c->binary_of[i] = (struct answers_binary){c->binary_views + p->first_binary, p->nbinary};
     }
-    struct gw_answers a = {.parts = c->part_views,
-                           .nparts = c->nparts,
-                           .binary = c->binary_of,
-                           .silent = c->silent,
-                           .nsilent = find_silent(c, c->silent, named)};
+    struct answers a = {.parts = c->part_views,
+                        .nparts = c->nparts,
+                        .binary = c->binary_of,
+                        .silent = c->silent,
+                        .nsilent = find_silent(c, c->silent, named)};
     a.nunnamed = missing - a.nsilent;
     return a;
 }
