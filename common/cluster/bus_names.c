@@ -2,6 +2,8 @@
  * namespace and room can share a channel's name (the wire's fault): a message says itself which
  * namespace it is for. */
 
+/* System */
+#include <stdio.h>
 /* Cluster */
 #include "cluster/bus_names.h"
 
@@ -115,4 +117,52 @@ bool bus_name_nodes(struct buf *out, struct str_view key)
 bool bus_name_node(struct buf *out, struct str_view key, struct str_view node)
 {
     return JOIN(out, key, SV("-peal-node#"), node);
+}
+
+static bool partition_name(struct buf *out, struct str_view key, struct str_view what,
+                           unsigned partition)
+{
+    char number[16];
+    int n = snprintf(number, sizeof(number), "{%u}", partition);
+    return JOIN(out, key, what, sv_make(number, (size_t)n));
+}
+
+bool bus_name_work(struct buf *out, struct str_view key, unsigned partition)
+{
+    return partition_name(out, key, SV("-peal-work#"), partition);
+}
+
+bool bus_name_lease(struct buf *out, struct str_view key, unsigned partition)
+{
+    return partition_name(out, key, SV("-peal-lease#"), partition);
+}
+
+bool bus_name_tries(struct buf *out, struct str_view key, unsigned partition)
+{
+    return partition_name(out, key, SV("-peal-tries#"), partition);
+}
+
+bool bus_name_dead(struct buf *out, struct str_view key)
+{
+    return JOIN(out, key, SV("-peal-dead"));
+}
+
+bool bus_name_workers(struct buf *out, struct str_view key)
+{
+    return JOIN(out, key, SV("-peal-workers"));
+}
+
+bool bus_name_partitions(struct buf *out, struct str_view key)
+{
+    return JOIN(out, key, SV("-peal-partitions"));
+}
+
+bool bus_name_sockets(struct buf *out, struct str_view key, struct str_view node)
+{
+    return JOIN(out, key, SV("-peal-sockets#"), node);
+}
+
+bool bus_name_direct(struct buf *out, struct str_view key, struct str_view node)
+{
+    return JOIN(out, key, SV("-peal-direct#"), node);
 }

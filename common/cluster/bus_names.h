@@ -40,4 +40,22 @@ bool bus_name_nodes(struct buf *out, struct str_view key) MUST_CHECK;
 /* <key>-peal-node#<node> : the node's heartbeat, JSON, with expiry. */
 bool bus_name_node(struct buf *out, struct str_view key, struct str_view node) MUST_CHECK;
 
+/* <key>-peal-work#{<p>} : stream of a partition's items. What is in braces is the same in all keys of
+ * a partition, so that one script may use them together in a Redis Cluster, too. */
+bool bus_name_work(struct buf *out, struct str_view key, unsigned partition) MUST_CHECK;
+/* <key>-peal-lease#{<p>} : uid of the worker that has the partition, with expiry. */
+bool bus_name_lease(struct buf *out, struct str_view key, unsigned partition) MUST_CHECK;
+/* <key>-peal-tries#{<p>} : notes of the deaths that items may be the cause of. */
+bool bus_name_tries(struct buf *out, struct str_view key, unsigned partition) MUST_CHECK;
+/* <key>-peal-dead : stream of the dead letters. */
+bool bus_name_dead(struct buf *out, struct str_view key) MUST_CHECK;
+/* <key>-peal-workers : sorted set of the workers' uids, by when they were last alive. */
+bool bus_name_workers(struct buf *out, struct str_view key) MUST_CHECK;
+/* <key>-peal-partitions : how many partitions there are, set by the first comer. */
+bool bus_name_partitions(struct buf *out, struct str_view key) MUST_CHECK;
+/* <key>-peal-sockets#<gateway> : hash of the sockets whose connect workers were told (work_note.h). */
+bool bus_name_sockets(struct buf *out, struct str_view key, struct str_view node) MUST_CHECK;
+/* <key>-peal-direct#<node> : the channel of messages to one node. */
+bool bus_name_direct(struct buf *out, struct str_view key, struct str_view node) MUST_CHECK;
+
 #endif

@@ -42,7 +42,8 @@ struct work_out {
 /* Who takes the items in this process; the item's views are good during the call. False: it has as
  * many as it can hold (WORK_FULL). */
 typedef bool (*work_take_cb)(const struct work_item *item, void *arg);
-/* The way inside one process. Items leave in flush. Until somebody has attached, all are refused. */
+/* The way inside one process. Items leave in flush. While nobody is attached (take NULL), all are
+ * refused. A disconnect that there is no room for waits until there is. */
 struct work_out *work_local_new(size_t max_item);
 void work_local_attach(struct work_out *w, work_take_cb take, void *arg);
 

@@ -38,6 +38,20 @@ static void names_are_those_of_the_wire(void **state)
     assert_out(bus_name_node(&out, key, SV("n1")), "socket.io-peal-node#n1");
 }
 
+static void names_of_the_way_to_workers(void **state)
+{
+    struct str_view key = SV("socket.io");
+    (void)state;
+    assert_out(bus_name_work(&out, key, 0), "socket.io-peal-work#{0}");
+    assert_out(bus_name_lease(&out, key, 15), "socket.io-peal-lease#{15}");
+    assert_out(bus_name_tries(&out, key, 255), "socket.io-peal-tries#{255}");
+    assert_out(bus_name_dead(&out, key), "socket.io-peal-dead");
+    assert_out(bus_name_workers(&out, key), "socket.io-peal-workers");
+    assert_out(bus_name_partitions(&out, key), "socket.io-peal-partitions");
+    assert_out(bus_name_sockets(&out, key, SV("n1")), "socket.io-peal-sockets#n1");
+    assert_out(bus_name_direct(&out, key, SV("n1")), "socket.io-peal-direct#n1");
+}
+
 static void patterns_take_names_as_they_are(void **state)
 {
     (void)state;
@@ -124,6 +138,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_those_of_the_wire),
+        cmocka_unit_test(names_of_the_way_to_workers),
         cmocka_unit_test(patterns_take_names_as_they_are),
         cmocka_unit_test(names_add_to_what_is_there),
         cmocka_unit_test(too_long_a_name_is_none),
