@@ -128,26 +128,19 @@ void wk_core_direct(struct wk_core *core, struct str_view bytes)
         if (c.type == NODE_SYNCED) on_synced(core, c.token);
 }
 
-/* The last effect becomes the first. */
-static void last_to_front(struct wk_result *r)
+static bool begin_attempt(struct wk_job *job)
 {
-    struct wk_effect last = r->v[r->n - 1];
-    memmove(r->v + 1, r->v, (r->n - 1) * sizeof(r->v[0]));
-    r->v[0] = last;
+    struct node_cmd admit = {.type = NODE_ADMIT};
+    return !wk_job_asks(job) ||
+           (wk_job_own(job, &job->result, &admit) && wk_job_own(job, &job->early, &admit));
 }
 
 static bool add_last(struct wk_job *job, bool syncs)
 {
-    struct wk_result *to = syncs ? &job->early : &job->result;
-    bool admits = job->item->type == WORK_CONNECT && job->item->asks && !job->is_refused;
-    struct node_cmd admit = {.type = NODE_ADMIT};
     struct node_cmd end = {.type = NODE_DISCONNECT, .close = job->closes};
     struct node_cmd sync = {
         .type = NODE_SYNC, .from = job->core->bus->uid, .token = job->core->next_token};
-    if (admits) {
-        if (!wk_job_own(job, to, &admit)) return false;
-        last_to_front(to);
-    }
+    if (job->refusal.p && !wk_job_add_refusal(job)) return false;
     if (job->disconnects && !wk_job_own(job, &job->result, &end)) return false;
     return !syncs || wk_job_own(job, &job->early, &sync);
 }
@@ -156,8 +149,7 @@ static bool add_last(struct wk_job *job, bool syncs)
 static void settle(struct wk_job *job)
 {
     struct wk_core *core = job->core;
-    bool asks = job->item->type == WORK_CONNECT && job->item->asks && !job->is_refused;
-    bool syncs = job->needs_sync || (asks && job->emits);
+    bool syncs = !job->refusal.p && (job->needs_sync || (wk_job_asks(job) && job->emits));
     if (!add_last(job, syncs)) {
         bury(job, SV("too many effects"));
         return;
@@ -205,8 +197,7 @@ static const struct wk_handler *handler_of(const struct wk_core *core, const str
 static void no_handler(struct wk_job *job)
 {
     const struct work_item *item = job->item;
-    bool is_owed = item->type == WORK_EVENT || (item->type == WORK_CONNECT && item->asks);
-    if (is_owed) {
+    if (item->type == WORK_EVENT || wk_job_asks(job)) {
         job->core->stats.unhandled++;
         wk_job_answer_error(job, "no_handler", "no handler takes this event");
     }
@@ -236,6 +227,7 @@ static void run(struct wk_job *job)
         core->stats.retries++;
     }
     wk_job_set_state(job, WK_JOB_RUNS);
+    if (!begin_attempt(job)) assert(!"the first effect always fits");
     job->handler->handle(job->handler->ctx, job);
 }
 

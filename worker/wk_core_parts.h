@@ -54,11 +54,12 @@ struct wk_job {
     struct wk_result early;  /* the joins once more, for a step */
     struct wk_name *joined;  /* rooms, as long as they are not left again */
     size_t njoined;
-    bool is_acked, is_refused;
+    bool is_acked;
     bool emits;      /* there is an effect that clients, or other nodes, hear */
     bool needs_sync; /* one of those is for a room in `joined` */
     bool disconnects, closes;
     struct wk_name new_data; /* p NULL: not set */
+    struct wk_name refusal;  /* p NULL: admitted */
 
     bool has_failed;
     enum wk_failure how;
@@ -130,6 +131,10 @@ void wk_job_make_ready(struct wk_job *job);
 void wk_job_clear(struct wk_job *job);
 /* A command for the item's own socket. */
 bool wk_job_own(struct wk_job *job, struct wk_result *to, struct node_cmd *c) MUST_CHECK;
+/* Does a client wait for this to be admitted? */
+bool wk_job_asks(const struct wk_job *job);
+/* The socket is refused: what else was for it makes no sense any more, and is left out. */
+bool wk_job_add_refusal(struct wk_job *job) MUST_CHECK;
 /* {"status":"error",…} for the event, or a refusal for a connect that asks, as the only effect. */
 void wk_job_answer_error(struct wk_job *job, const char *code, const char *message);
 

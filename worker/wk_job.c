@@ -59,11 +59,12 @@ void wk_job_clear(struct wk_job *job)
         x_free(job->joined[i].p);
     x_free(job->joined);
     x_free(job->new_data.p);
+    x_free(job->refusal.p);
     x_free(job->why);
     job->joined = NULL;
-    job->new_data.p = job->why = NULL;
+    job->new_data.p = job->refusal.p = job->why = NULL;
     job->njoined = 0;
-    job->is_acked = job->is_refused = job->emits = job->needs_sync = false;
+    job->is_acked = job->emits = job->needs_sync = false;
     job->disconnects = job->closes = job->has_failed = false;
 }
 
@@ -273,28 +274,49 @@ bool wk_job_remote_disconnect(struct wk_job *job, struct str_view nsp,
     return ask_all(job, &q, which);
 }
 
+bool wk_job_asks(const struct wk_job *job)
+{
+    return job->item->type == WORK_CONNECT && job->item->asks;
+}
+
 bool wk_job_refuse(struct wk_job *job, struct str_view json)
 {
-    struct node_cmd c = {.type = NODE_REFUSE, .json = json};
     enum json_kind kind;
     if (!is_json(job, json, 0, &kind) || kind != JSON_OBJECT) return false;
-    if (job->item->type != WORK_CONNECT || !job->item->asks || job->is_refused) return true;
-    job->is_refused = wk_job_own(job, &job->result, &c);
-    return job->is_refused;
+    if (!wk_job_asks(job)) return true;
+    x_free(job->refusal.p);
+    job->refusal = (struct wk_name){x_memdup(json.p, json.n), json.n};
+    return true;
+}
+
+bool wk_job_add_refusal(struct wk_job *job)
+{
+    struct wk_result *r = &job->result, own;
+    size_t kept = 0;
+    struct node_cmd c = {.type = NODE_REFUSE, .json = sv_make(job->refusal.p, job->refusal.n)};
+    wk_result_init(&own);
+    own.v = x_calloc(r->n + 1, sizeof(*own.v));
+    for (size_t i = 0; i < r->n; i++) {
+        if (r->v[i].type == WK_DIRECT)
+            own.v[own.n++] = r->v[i];
+        else
+            r->v[kept++] = r->v[i];
+    }
+    r->n = kept;
+    wk_result_fini(&own);
+    job->disconnects = false;
+    return wk_job_own(job, r, &c);
 }
 
 void wk_job_answer_error(struct wk_job *job, const char *code, const char *message)
 {
-    const struct work_item *item = job->item;
     char text[256];
-    bool asks = item->type == WORK_CONNECT && item->asks;
     wk_job_clear(job);
-    int n = asks ? snprintf(text, sizeof(text), "{\"message\":\"not available\"}")
-                 : snprintf(text, sizeof(text),
-                            "[{\"status\":\"error\",\"code\":\"%s\",\"message\":\"%s\"}]", code,
-                            message);
-    struct str_view json = sv_make(text, (size_t)n);
-    bool fits = asks ? wk_job_refuse(job, json) : wk_job_ack(job, json, NULL, 0);
+    int n = snprintf(text, sizeof(text),
+                     "[{\"status\":\"error\",\"code\":\"%s\",\"message\":\"%s\"}]", code, message);
+    bool fits = wk_job_asks(job) ? wk_job_refuse(job, SV("{\"message\":\"not available\"}")) &&
+                                       wk_job_add_refusal(job)
+                                 : wk_job_ack(job, sv_make(text, (size_t)n), NULL, 0);
     assert(fits);
 }
 
