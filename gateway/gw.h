@@ -20,7 +20,9 @@
 struct admin;
 struct gw_auth;
 struct gw_conn;
+struct gw_family;
 struct gw_handler;
+struct gw_handover;
 struct gw_http;
 struct gw_http_events;
 struct gw_nsp;
@@ -55,8 +57,10 @@ struct gateway {
     struct gw_auth *auth;
     struct gw_route_table *routes;
     struct gw_ws_context *ws;
-    struct gw_listener *listener; /* NULL once stopping */
-    struct admin *admin;          /* NULL: none */
+    struct gw_listener *listener;   /* NULL once stopping */
+    struct admin *admin;            /* NULL: none */
+    const struct gw_family *family; /* several processes share the port; borrowed; NULL: alone */
+    struct gw_handover *handover;   /* NULL: alone */
 
     struct gw_conn *conns; /* uthash by sid */
     struct gw_nsp *nsps;   /* uthash by name */

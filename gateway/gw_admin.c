@@ -5,17 +5,21 @@
 #include "proto/prom_text.h"
 /* Io */
 #include "io/admin.h"
+#include "io/listen_set.h"
 /* Gateway */
 #include "gw_admin.h"
 #include "gw_drain.h"
 #include "gw_listener.h"
 #include "gw_metrics.h"
+#include "gw_siblings.h"
+
+#define REASONS_MAX 8192
 
 /* Why clients should not be sent here now: JSON strings, comma-separated. Empty: no reason. */
 static void reasons(struct gateway *gw, struct buf *out)
 {
     const char *trouble = gw->bus->ops->trouble(gw->bus);
-    buf_init(out, 1024);
+    buf_init(out, REASONS_MAX);
     bool fits = true;
     if (gw->drain.state != GW_DRAIN_NO) fits = buf_add_sv(out, SV("\"draining\""));
     if (trouble) {
@@ -33,6 +37,15 @@ static void reasons(struct gateway *gw, struct buf *out)
     (void)fits;
 }
 
+bool gw_admin_is_ready(struct gateway *gw)
+{
+    struct buf why;
+    reasons(gw, &why);
+    bool is_ready = !why.n;
+    buf_fini(&why);
+    return is_ready;
+}
+
 static void on_health(void *ctx, const struct admin_request *r, struct admin_reply *reply)
 {
     (void)ctx;
@@ -43,26 +56,33 @@ static void on_health(void *ctx, const struct admin_request *r, struct admin_rep
 
 static void on_ready(void *ctx, const struct admin_request *r, struct admin_reply *reply)
 {
+    struct gateway *gw = ctx;
     struct buf why;
     (void)r;
-    reasons(ctx, &why);
-    reply->status = why.n ? 503 : 200;
-    (void)!buf_addf(&reply->body, "{\"ready\":%s,\"reasons\":[%.*s]}\n", why.n ? "false" : "true",
-                    SV_ARG(buf_view(&why)));
+    reasons(gw, &why);
+    bool is_ready = !why.n;
+    if (gw->family) is_ready = gw_siblings_ready(gw, is_ready, &why);
+    reply->status = is_ready ? 200 : 503;
+    (void)!buf_addf(&reply->body, "{\"ready\":%s,\"reasons\":[%.*s]}\n",
+                    is_ready ? "true" : "false", SV_ARG(buf_view(&why)));
     buf_fini(&why);
+}
+
+/* Of several processes the sum, and of one with ?process=2. The status to answer with. */
+static int write_metrics(struct gateway *gw, struct str_view query, struct buf *out)
+{
+    static const char one[] = "process=";
+    if (!gw->family) return gw_metrics_write(gw, gw_admin_is_ready(gw), out) ? 200 : 500;
+    if (sv_starts_with(query, SV(one)))
+        return gw_siblings_metrics_of(gw, sv_skip(query, sizeof(one) - 1), out) ? 200 : 404;
+    return gw_siblings_metrics(gw, out) ? 200 : 500;
 }
 
 static void on_metrics(void *ctx, const struct admin_request *r, struct admin_reply *reply)
 {
-    struct buf why;
-    (void)r;
-    reasons(ctx, &why);
     reply->type = PROM_TEXT_TYPE;
-    if (!gw_metrics_write(ctx, !why.n, &reply->body)) {
-        buf_clear(&reply->body);
-        reply->status = 500;
-    }
-    buf_fini(&why);
+    reply->status = write_metrics(ctx, r->query, &reply->body);
+    if (reply->status != 200) buf_clear(&reply->body);
 }
 
 static const struct admin_route routes[] = {
@@ -71,10 +91,23 @@ static const struct admin_route routes[] = {
     {"GET", "/metrics", on_metrics},
 };
 
+#define NROUTES (sizeof(routes) / sizeof(routes[0]))
+
+/* One of several processes: any of them answers. The parent says where. */
+static bool open_shared(struct gateway *gw, struct cfg_error *err)
+{
+    struct listen_set set;
+    if (!listen_set_share(&set, "admin", &gw->cfg->admin_host, gw->family->admin_port, err))
+        return false;
+    gw->admin = admin_new_on(&set, gw->loop, routes, NROUTES, gw);
+    return true;
+}
+
 bool gw_admin_open(struct gateway *gw, struct cfg_error *err)
 {
     if (gw->cfg->admin_port < 0) return true;
-    gw->admin = admin_new(gw->cfg, gw->loop, routes, sizeof(routes) / sizeof(routes[0]), gw, err);
+    if (gw->family) return open_shared(gw, err);
+    gw->admin = admin_new(gw->cfg, gw->loop, routes, NROUTES, gw, err);
     if (!gw->admin) return false;
     struct log_line l;
     log_begin(&l, LOG_INFO, "admin listening");

@@ -8,4 +8,7 @@
  * admin_free. */
 bool gw_admin_open(struct gateway *gw, struct cfg_error *err) MUST_CHECK;
 
+/* Nothing speaks against sending clients to this process. */
+bool gw_admin_is_ready(struct gateway *gw);
+
 #endif

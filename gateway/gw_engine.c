@@ -9,7 +9,9 @@
 #include "gw_cors.h"
 #include "gw_engine.h"
 #include "gw_files.h"
+#include "gw_handover.h"
 #include "gw_poll.h"
+#include "gw_siblings.h"
 #include "gw_token.h"
 
 /* The refusals of an Engine.IO server; the index is the code on the wire. */
@@ -223,7 +225,8 @@ static void on_handshake(struct gw_http *h, const struct http_head *head, const 
         refuse(h, q, GW_REFUSAL_BAD_VERSION);
     else if (q->wire.is_bad_jsonp)
         refuse(h, q, GW_REFUSAL_BAD_REQUEST);
-    else if (h->gw->nconns >= (unsigned)h->gw->cfg->gateway_max_connections)
+    else if (h->gw->nconns + gw_siblings_sessions(h->gw) >=
+             (unsigned)h->gw->cfg->gateway_max_connections)
         refuse_here(h, GW_REFUSAL_FULL);
     else
         gw_conn_new_polling(h->gw, h, &q->wire,
@@ -235,6 +238,11 @@ static void on_engine(struct gw_http *h, const struct http_head *head)
 {
     struct question q = {0};
     read_question(h->gw->cfg, head, &q);
+    int home = h->is_given ? -1 : gw_handover_home(h->gw, sv_of(q.sid));
+    if (home >= 0) {
+        gw_http_move(h, (unsigned)home);
+        return;
+    }
     h->gzip = http_head_has_token(head, SV("Accept-Encoding"), SV("gzip"));
     if (h->gw->stopping && !q.has_sid) {
         refuse_here(h, GW_REFUSAL_DRAINING);

@@ -19,10 +19,12 @@
 /* Util */
 #include "util/x_alloc.h"
 /* Gateway */
+#include "gw_handover.h"
 #include "gw_http.h"
 
 #define READ_SIZE 16384
 #define LINGER_MS 2000
+#define MOVE_TRIES 12   /* with pauses of 5, 10, … 320 ms: two seconds */
 #define OUT_PAUSE 65536 /* more waiting than this: no further request is looked at */
 
 static void on_timer(struct wheel_entry *e);
@@ -151,6 +153,10 @@ static void refuse(struct gw_http *h, int status, const char *why)
 static void on_timer(struct wheel_entry *e)
 {
     struct gw_http *h = (struct gw_http *)((char *)e - offsetof(struct gw_http, timer));
+    if (h->state == GW_HTTP_MOVING && !h->out.n) {
+        mark_dirty(h);
+        return;
+    }
     bool in_request = (h->state == GW_HTTP_HEAD && h->in.n) || h->state == GW_HTTP_BODY;
     void *owner = h->owner;
     if (!in_request || h->out.n) { /* idle, lingering, or the peer takes nothing */
@@ -191,6 +197,7 @@ static void on_head(struct gw_http *h, const struct http_head *head)
     h->unread_body = head->chunked || head->length > 0;
     buf_init(&h->cors, 4096);
     h->gw->http_events->request(h, head);
+    h->is_given = false;
 }
 
 /* True: something was taken from `in` and there may be more to do. */
@@ -209,7 +216,7 @@ static bool take_head(struct gw_http *h)
     h->scan = 0;
     /* The views of `head` live in the buffer until the request has been looked at. */
     on_head(h, &head);
-    if (h->state == GW_HTTP_DEAD) return false;
+    if (h->state == GW_HTTP_DEAD || h->state == GW_HTTP_MOVING) return false;
     buf_drop(&h->in, head.size);
     return true;
 }
@@ -347,7 +354,7 @@ static void flush(struct gw_http *h)
         return;
     }
     restart_timer(h);
-    if (!h->eof) set_reading(h, true);
+    if (!h->eof && h->state != GW_HTTP_MOVING) set_reading(h, true);
 }
 
 /* ---- life */
@@ -368,14 +375,15 @@ static void release(struct gw_http *h)
     x_free(h);
 }
 
-void gw_http_accept(struct gateway *gw, int fd, const struct sockaddr *peer, int peer_len)
+static struct gw_http *http_new(struct gateway *gw, int fd, const struct sockaddr *peer,
+                                size_t peer_len)
 {
     struct gw_http *h = x_calloc(1, sizeof(*h));
     struct event_base *base = loop_base(gw->loop);
     h->gw = gw;
     h->fd = fd;
     h->timer.fire = on_timer;
-    memcpy(&h->peer, peer, (size_t)peer_len < sizeof(h->peer) ? (size_t)peer_len : sizeof(h->peer));
+    memcpy(&h->peer, peer, peer_len < sizeof(h->peer) ? peer_len : sizeof(h->peer));
     buf_init(&h->in, (size_t)gw->cfg->gateway_max_head + 2 * READ_SIZE);
     /* Output is one answer (a queue's content, at worst all escapes in a script) and pipelined small
      * ones. */
@@ -389,6 +397,23 @@ void gw_http_accept(struct gateway *gw, int fd, const struct sockaddr *peer, int
     gw->nhttps++;
     set_reading(h, true);
     set_timer(h, gw->cfg->gateway_head_timeout);
+    return h;
+}
+
+void gw_http_accept(struct gateway *gw, int fd, const struct sockaddr *peer, int peer_len)
+{
+    http_new(gw, fd, peer, (size_t)peer_len);
+}
+
+void gw_http_take(struct gateway *gw, int fd, const struct sockaddr_storage *peer,
+                  struct str_view bytes)
+{
+    struct gw_http *h = http_new(gw, fd, (const struct sockaddr *)peer, sizeof(*peer));
+    h->is_given = true;
+    if (buf_add_sv(&h->in, bytes))
+        mark_dirty(h);
+    else
+        die(h);
 }
 
 bool gw_http_drain(struct gw_http *h)
@@ -409,6 +434,34 @@ int gw_http_detach(struct gw_http *h)
     return fd;
 }
 
+void gw_http_move(struct gw_http *h, unsigned home)
+{
+    h->state = GW_HTTP_MOVING;
+    h->home = (uint8_t)home;
+    h->tries = 0;
+    h->gw->count.http_requests--; /* counted where it is answered */
+    set_reading(h, false);        /* what still comes is read there */
+    mark_dirty(h);
+}
+
+static void move(struct gw_http *h)
+{
+    switch (gw_handover_send(h->gw, h, h->home)) {
+    case GW_HANDOVER_DONE: close(gw_http_detach(h)); break;
+    case GW_HANDOVER_GONE: /* asked again, it is nobody's session */
+        h->state = GW_HTTP_HEAD;
+        buf_fini(&h->cors);
+        process(h);
+        break;
+    case GW_HANDOVER_LATER:
+        if (h->tries++ < MOVE_TRIES)
+            set_timer(h, h->tries < 7 ? 5 << (h->tries - 1) : 320);
+        else
+            gw_http_reply(h, &(struct gw_reply){.status = 503, .close = true});
+        break;
+    }
+}
+
 bool gw_http_phase(struct gateway *gw)
 {
     while (gw->dirty_https) {
@@ -417,6 +470,7 @@ bool gw_http_phase(struct gateway *gw)
         h->is_dirty = false;
         if (h->state == GW_HTTP_DEAD) continue;
         flush(h);
+        if (h->state == GW_HTTP_MOVING && !h->out.n) move(h);
         if (h->state == GW_HTTP_HEAD && h->in.n) process(h);
     }
     while (gw->dead_https) {

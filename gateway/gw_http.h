@@ -17,6 +17,7 @@ enum gw_http_state {
     GW_HTTP_HEAD,   /* reading a head, or idle */
     GW_HTTP_BODY,   /* reading a body */
     GW_HTTP_HELD,   /* a request waits for its answer */
+    GW_HTTP_MOVING, /* the request is for another process, and goes there with the connection */
     GW_HTTP_LINGER, /* answered for the last time; reads the rest away so that the answer arrives */
     GW_HTTP_DEAD,   /* freed at the turn's end */
 };
@@ -30,6 +31,9 @@ struct gw_http {
     int fd; /* -1: handed over or closed */
     uint8_t state;
     bool is_dirty, keep_alive, head_only, gzip, eof, reading, unread_body;
+    bool is_given;  /* another process has handed it over: the first request is answered here */
+    uint8_t home;   /* MOVING: which process … */
+    uint8_t tries;  /* … and how often it had no room */
     bool is_octets; /* the body's type is application/octet-stream; the owner's */
     size_t scan;    /* how far `in` has been searched for a head's end */
     struct buf in, out, body;
@@ -64,12 +68,19 @@ struct gw_reply {
 
 /* Takes a fresh descriptor. */
 void gw_http_accept(struct gateway *gw, int fd, const struct sockaddr *peer, int peer_len);
+/* Takes a descriptor that another process had, with the bytes it has read: at least one request's
+ * head. */
+void gw_http_take(struct gateway *gw, int fd, const struct sockaddr_storage *peer,
+                  struct str_view bytes);
 /* Answers the current request. */
 void gw_http_reply(struct gw_http *h, const struct gw_reply *r);
 /* Goes on to read a body (the head's framing) of at most max bytes. */
 void gw_http_read_body(struct gw_http *h, const struct http_head *head, size_t max);
 /* The request will be answered later. */
 void gw_http_hold(struct gw_http *h);
+/* The current request, the connection and all bytes behind the head go to process home, at the turn's
+ * end or as soon as earlier answers have left. */
+void gw_http_move(struct gw_http *h, unsigned home);
 /* Writes what earlier answers left. True: nothing waits any more, the descriptor may be given away.
  */
 bool gw_http_drain(struct gw_http *h);

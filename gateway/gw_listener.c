@@ -13,6 +13,7 @@
 /* Gateway */
 #include "gw_http.h"
 #include "gw_listener.h"
+#include "gw_siblings.h"
 #include "gw_ws.h"
 
 #define REST_MS                                                                                    \
@@ -27,6 +28,13 @@ struct gw_listener {
     bool warned;
 };
 
+static bool has_no_room(const struct gateway *gw)
+{
+    unsigned own = gw->nhttps + gw_ws_context_count(gw->ws);
+    return own + gw_siblings_tcp(gw) >= (unsigned)gw->cfg->gateway_max_connections ||
+           own >= gw_siblings_share(gw->cfg, gw->family);
+}
+
 static void on_accept(struct evconnlistener *ev, evutil_socket_t fd, struct sockaddr *peer, int len,
                       void *arg)
 {
@@ -35,7 +43,7 @@ static void on_accept(struct evconnlistener *ev, evutil_socket_t fd, struct sock
     (void)ev;
     gw->count.accepts++;
     l->warned = false;
-    if (gw->nhttps + gw_ws_context_count(gw->ws) >= (unsigned)gw->cfg->gateway_max_connections) {
+    if (has_no_room(gw)) {
         static const char full[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
                                    "Connection: close\r\n\r\n";
         gw->count.accept_errors++;
@@ -82,8 +90,11 @@ struct gw_listener *gw_listener_new(struct gateway *gw, struct cfg_error *err)
 {
     struct listen_set set;
     const struct cfg *cfg = gw->cfg;
-    if (!listen_set_open(&set, "gateway", &cfg->gateway_host, (int)cfg->gateway_port, err))
-        return NULL;
+    bool good =
+        gw->family
+            ? listen_set_share(&set, "gateway", &cfg->gateway_host, gw->family->port, err)
+            : listen_set_open(&set, "gateway", &cfg->gateway_host, (int)cfg->gateway_port, err);
+    if (!good) return NULL;
     struct gw_listener *l = x_calloc(1, sizeof(*l));
     l->gw = gw;
     l->port = set.port;
@@ -95,8 +106,8 @@ struct gw_listener *gw_listener_new(struct gateway *gw, struct cfg_error *err)
 
 bool gw_listener_is_full(const struct gateway *gw)
 {
-    unsigned max = (unsigned)gw->cfg->gateway_max_connections;
-    return gw->nhttps + gw_ws_context_count(gw->ws) >= max || gw->nconns >= max;
+    return has_no_room(gw) ||
+           gw->nconns + gw_siblings_sessions(gw) >= (unsigned)gw->cfg->gateway_max_connections;
 }
 
 int gw_listener_port(const struct gw_listener *l)

@@ -15,12 +15,6 @@
 
 #define NAMES_MAX 700 /* of a log line */
 
-static bool refuse(struct gateway *gw)
-{
-    gw->count.reloads_refused++;
-    return false;
-}
-
 static bool needs_restart(const struct cfg *cfg, const struct cfg *fresh)
 {
     struct buf names;
@@ -44,34 +38,54 @@ static void log_changes(const struct cfg *cfg, const struct cfg *fresh)
     buf_fini(&names);
 }
 
-static void take_over(struct gateway *gw, struct cfg *cfg, struct cfg *fresh, struct gw_auth *auth)
+/* Gives what the keys of a good configuration become, and that in *fresh; or NULL, and says why. */
+static struct gw_auth *read_again(const struct cfg *cfg, const struct program_args *args,
+                                  struct cfg *fresh)
 {
+    struct cfg_error err;
+    struct gw_auth *auth = NULL;
+    if (!program_configure_again(args, fresh, &err)) {
+        log_error("configuration not reloaded: %s", err.text);
+        return NULL;
+    }
+    if (!needs_restart(cfg, fresh) && !(auth = gw_auth_new(fresh, &err)))
+        log_error("configuration not reloaded: %s", err.text);
+    if (!auth) cfg_fini(fresh);
+    return auth;
+}
+
+static void take_over(struct cfg *cfg, struct cfg *fresh)
+{
+    log_changes(cfg, fresh);
     cfg_diff_swap(cfg, fresh);
-    gw_auth_free(gw->auth);
-    gw->auth = auth;
-    gw_routes_free(gw->routes);
-    gw->routes = gw_routes_new(cfg);
-    gw->count.reloads++;
+    program_apply_log_level(cfg);
 }
 
 bool gw_reload(struct gateway *gw, struct cfg *cfg, const struct program_args *args)
 {
     struct cfg fresh;
-    struct cfg_error err;
-    if (!program_configure_again(args, &fresh, &err)) {
-        log_error("configuration not reloaded: %s", err.text);
-        return refuse(gw);
+    struct gw_auth *auth = read_again(cfg, args, &fresh);
+    if (!auth) {
+        gw->count.reloads_refused++;
+        return false;
     }
-    struct gw_auth *auth = NULL;
-    if (!needs_restart(cfg, &fresh) && !(auth = gw_auth_new(&fresh, &err)))
-        log_error("configuration not reloaded: %s", err.text);
-    if (auth) {
-        log_changes(cfg, &fresh);
-        take_over(gw, cfg, &fresh, auth);
-        program_apply_log_level(cfg);
-    } else {
-        refuse(gw);
-    }
+    take_over(cfg, &fresh);
+    gw_auth_free(gw->auth);
+    gw->auth = auth;
+    gw_routes_free(gw->routes);
+    gw->routes = gw_routes_new(cfg);
+    gw->count.reloads++;
+    cfg_fini(&fresh); /* what it holds now is the old, which the old routes had borrowed */
+    return true;
+}
+
+bool gw_reload_cfg(struct cfg *cfg, const struct program_args *args)
+{
+    struct cfg fresh;
+    struct gw_auth *auth = read_again(cfg, args, &fresh);
+    if (!auth) return false;
+    take_over(cfg, &fresh);
+    gw_auth_free(auth);
     cfg_fini(&fresh);
-    return auth != NULL;
+    return true;
 }

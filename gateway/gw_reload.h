@@ -9,5 +9,7 @@
 /* cfg is gw's own, args where it came from. Logs what became of it. True: taken over. Key files are
  * read again even if no key has changed. */
 bool gw_reload(struct gateway *gw, struct cfg *cfg, const struct program_args *args);
+/* The same for the parent of several processes, which has a configuration but no gateway. */
+bool gw_reload_cfg(struct cfg *cfg, const struct program_args *args);
 
 #endif

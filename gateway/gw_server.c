@@ -21,10 +21,13 @@
 #include "gw_events.h"
 #include "gw_fanout.h"
 #include "gw_flush.h"
+#include "gw_handover.h"
 #include "gw_http.h"
 #include "gw_listener.h"
+#include "gw_parent.h"
 #include "gw_reload.h"
 #include "gw_server.h"
+#include "gw_siblings.h"
 #include "gw_sio.h"
 #include "gw_socket.h"
 #include "gw_ws.h"
@@ -61,6 +64,7 @@ static bool phase_rest(void *arg)
 {
     struct gateway *gw = arg;
     bool more = gw_ws_context_phase(gw->ws);
+    gw_siblings_count(gw);
     gw_socket_reap(gw);
     /* Idle HTTP connections stay while a polling session may need one for its last poll. */
     if (gw->stopping && !gw->nconns) gw_http_stop(gw);
@@ -73,6 +77,7 @@ static void on_sweep(struct wheel_entry *e)
 {
     struct gateway *gw = (struct gateway *)((char *)e - offsetof(struct gateway, sweep));
     gw_conn_sweep(gw);
+    (void)!gw_siblings_tell(gw); /* too long a text: /metrics says it */
     wheel_set(loop_wheel(gw->loop), e, loop_now(gw->loop) + SWEEP_MS);
 }
 
@@ -80,10 +85,12 @@ static void on_sweep(struct wheel_entry *e)
 
 /* The soft limit of descriptors follows the configured connections, no further: libwebsockets 4.1.6
  * looks at every slot at each close. */
-static bool set_fd_limit(const struct cfg *cfg, struct cfg_error *err)
+static bool set_fd_limit(const struct cfg *cfg, const struct gw_family *family,
+                         struct cfg_error *err)
 {
     struct rlimit rl;
-    rlim_t want = (rlim_t)cfg->gateway_max_connections + SPARE_FDS;
+    rlim_t want = (rlim_t)gw_siblings_share(cfg, family) + SPARE_FDS;
+    if (family) want += 2 * family->board->n; /* inboxes, and what is on its way */
     if (getrlimit(RLIMIT_NOFILE, &rl)) return true;
     if (rl.rlim_max != RLIM_INFINITY && rl.rlim_max < want) {
         struct rlimit up = {want, want};
@@ -91,9 +98,10 @@ static bool set_fd_limit(const struct cfg *cfg, struct cfg_error *err)
             snprintf(
                 err->text, sizeof(err->text),
                 "gateway.max_connections: %lld is not allowed: the system's limit of open files "
-                "(%llu) leaves room for %lld",
+                "(%llu) leaves room for %lld%s",
                 (long long)cfg->gateway_max_connections, (unsigned long long)rl.rlim_max,
-                (long long)rl.rlim_max - SPARE_FDS);
+                (long long)(rl.rlim_max - (want - gw_siblings_share(cfg, family))),
+                family ? " in each process" : "");
             return false;
         }
         return true;
@@ -114,18 +122,19 @@ static void set_engine(struct gateway *gw)
 
 /* ---- life */
 
-struct gateway *gw_server_new(const struct cfg *cfg, struct loop *loop,
-                              const struct gw_handler *handler, const struct gw_upper *upper,
-                              struct cfg_error *err)
+static struct gateway *make(const struct cfg *cfg, struct loop *loop,
+                            const struct gw_handler *handler, const struct gw_upper *upper,
+                            const struct gw_family *family, struct cfg_error *err)
 {
     struct gw_auth *auth = gw_auth_new(cfg, err);
-    if (!auth || !set_fd_limit(cfg, err)) {
+    if (!auth || !set_fd_limit(cfg, family, err)) {
         gw_auth_free(auth);
         return NULL;
     }
     struct gateway *gw = x_calloc(1, sizeof(*gw));
     gw->cfg = cfg;
     gw->loop = loop;
+    gw->family = family;
     gw->started_s = loop_wall_s(loop);
     gw->auth = auth;
     gw->http_events = &gw_engine_events;
@@ -152,7 +161,16 @@ struct gateway *gw_server_new(const struct cfg *cfg, struct loop *loop,
     loop_add_phase(loop, phase_rest, gw);
     gw->sweep.fire = on_sweep;
     wheel_set(loop_wheel(loop), &gw->sweep, loop_now(loop) + SWEEP_MS);
+    if (family) gw->handover = gw_handover_new(gw);
+    gw_siblings_up(gw);
     return gw;
+}
+
+struct gateway *gw_server_new(const struct cfg *cfg, struct loop *loop,
+                              const struct gw_handler *handler, const struct gw_upper *upper,
+                              struct cfg_error *err)
+{
+    return make(cfg, loop, handler, upper, NULL, err);
 }
 
 int gw_server_port(const struct gateway *gw)
@@ -182,6 +200,7 @@ void gw_server_free(struct gateway *gw)
 {
     if (!gw) return;
     gw_listener_free(gw->listener);
+    gw_handover_free(gw->handover);
     admin_free(gw->admin);
     gw_drain_fini(gw);
     end_all(gw);
@@ -208,6 +227,7 @@ static void on_stop_signal(int signo, void *arg)
 {
     struct gateway *gw = ((struct running *)arg)->gw;
     bool again = gw->drain.state != GW_DRAIN_NO;
+    if (again && !gw_siblings_end_at_once(gw)) return;
     log_info("signal %d: %s", signo, again ? "ending at once" : "stopping");
     if (again)
         gw_drain_end(gw);
@@ -225,21 +245,23 @@ static void on_reload_signal(int signo, void *arg)
 static void log_start(const struct gateway *gw)
 {
     struct log_line l;
-    log_begin(&l, LOG_INFO, "listening");
-    log_kv_u64(&l, "port", (uint64_t)gw_server_port(gw));
+    /* Of several processes the parent says where, once for all. */
+    log_begin(&l, LOG_INFO, gw->family ? "process serves" : "listening");
+    if (!gw->family) log_kv_u64(&l, "port", (uint64_t)gw_server_port(gw));
     log_kv_c(&l, "path", gw->cfg->gateway_path);
     log_kv_c(&l, "auth", gw->cfg->auth_mode);
     log_kv(&l, "node", sv_make(gw->node, ID_NODE_LEN));
     log_end(&l);
 }
 
-int gw_server_run(struct cfg *cfg, const struct program_args *args, const char *name,
-                  const struct gw_handler *handler, const struct gw_upper *upper)
+int gw_server_serve(struct cfg *cfg, const struct program_args *args, const char *name,
+                    const struct gw_handler *handler, const struct gw_upper *upper,
+                    const struct gw_family *family)
 {
     struct cfg_error err;
     struct loop *loop = loop_new(&now_system);
     signal(SIGPIPE, SIG_IGN);
-    struct running r = {gw_server_new(cfg, loop, handler, upper, &err), cfg, args};
+    struct running r = {make(cfg, loop, handler, upper, family, &err), cfg, args};
     if (!r.gw) {
         fprintf(stderr, "%s: %s\n", name, err.text);
         loop_free(loop);
@@ -248,10 +270,19 @@ int gw_server_run(struct cfg *cfg, const struct program_args *args, const char *
     loop_on_signal(loop, SIGTERM, on_stop_signal, &r);
     loop_on_signal(loop, SIGINT, on_stop_signal, &r);
     loop_on_signal(loop, SIGHUP, on_reload_signal, &r);
+    if (family) gw_parent_unblock_signals();
     log_start(r.gw);
     loop_run(loop);
     gw_server_free(r.gw);
     loop_free(loop);
     log_info("stopped");
     return 0;
+}
+
+int gw_server_run(struct cfg *cfg, const struct program_args *args, const char *name,
+                  const struct gw_handler *handler, const struct gw_upper *upper)
+{
+    unsigned n = gw_parent_count(cfg);
+    if (n > 1) return gw_parent_run(cfg, args, name, handler, upper, n);
+    return gw_server_serve(cfg, args, name, handler, upper, NULL);
 }

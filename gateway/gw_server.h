@@ -8,6 +8,7 @@
 #include "cluster/cfg.h"
 
 struct gateway;
+struct gw_family;
 struct gw_handler;
 struct gw_upper;
 struct loop;
@@ -27,10 +28,14 @@ int gw_server_port(const struct gateway *gw);
 void gw_server_stop(struct gateway *gw);
 void gw_server_free(struct gateway *gw);
 
-/* The whole life of a gateway program: loop, gateway, SIGTERM and SIGINT (a second one ends at
- * once), SIGHUP (cfg is read again from args; NULL: it is not), exit status. name is for
- * messages. */
+/* The whole life of a gateway program: gateway.processes of them (gw_parent.h), each with loop,
+ * gateway, SIGTERM and SIGINT (a second one ends at once), SIGHUP (cfg is read again from args; NULL:
+ * it is not); exit status. name is for messages. */
 int gw_server_run(struct cfg *cfg, const struct program_args *args, const char *name,
                   const struct gw_handler *handler, const struct gw_upper *upper);
+/* The same for one process, alone (family NULL) or of several: for gw_parent.c. */
+int gw_server_serve(struct cfg *cfg, const struct program_args *args, const char *name,
+                    const struct gw_handler *handler, const struct gw_upper *upper,
+                    const struct gw_family *family);
 
 #endif

@@ -197,11 +197,23 @@ static bool check_bus(const struct cfg *c, struct cfg_error *err)
     return true;
 }
 
+/* Not even 0 on a machine with one core: what is allowed must not depend on the machine. */
+static bool check_processes(const struct cfg *c, struct cfg_error *err)
+{
+    if (c->gateway_processes == 1 || c->redis_url[0]) return true;
+    return cfg_row_error(
+        err,
+        "gateway.processes: %lld is not allowed: several processes need redis.url, "
+        "by which their clients hear each other; without it 1",
+        (long long)c->gateway_processes);
+}
+
 bool cfg_check(struct cfg *c, struct cfg_error *err)
 {
     return check_path(c, err) && check_transports(&c->engine_transports, err) &&
            check_cookie("engine.cookie", c->engine_cookie, err) &&
            check_namespaces(&c->socketio_namespaces, err) && check_cors(c, err) &&
            check_secret(c, err) && check_cookie("auth.cookie", c->auth_cookie, err) &&
-           check_routes(&c->routes_events, err) && check_redis(c, err) && check_bus(c, err);
+           check_routes(&c->routes_events, err) && check_redis(c, err) && check_bus(c, err) &&
+           check_processes(c, err);
 }

@@ -216,9 +216,15 @@ struct admin *admin_new(const struct cfg *cfg, struct loop *loop, const struct a
 {
     struct listen_set set;
     if (!listen_set_open(&set, "admin", &cfg->admin_host, (int)cfg->admin_port, err)) return NULL;
+    return admin_new_on(&set, loop, routes, nroutes, ctx);
+}
+
+struct admin *admin_new_on(struct listen_set *set, struct loop *loop,
+                           const struct admin_route *routes, size_t nroutes, void *ctx)
+{
     struct admin *a = x_calloc(1, sizeof(*a));
     *a = (struct admin){
-        .loop = loop, .routes = routes, .nroutes = nroutes, .ctx = ctx, .port = set.port};
+        .loop = loop, .routes = routes, .nroutes = nroutes, .ctx = ctx, .port = set->port};
     for (unsigned i = 0; i <= ADMIN_CONNS_MAX; i++)
         a->slots[i] = (struct slot){.admin = a, .deadline.fire = on_deadline};
     a->http = evhttp_new(loop_base(loop));
@@ -232,8 +238,8 @@ struct admin *admin_new(const struct cfg *cfg, struct loop *loop, const struct a
                                             EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH);
     evhttp_set_bevcb(a->http, on_new_conn, a);
     evhttp_set_gencb(a->http, on_request, a);
-    for (unsigned i = 0; i < set.n; i++)
-        if (evhttp_accept_socket(a->http, set.fds[i])) log_fatal("libevent gives no listener");
+    for (unsigned i = 0; i < set->n; i++)
+        if (evhttp_accept_socket(a->http, set->fds[i])) log_fatal("libevent gives no listener");
     return a;
 }
 

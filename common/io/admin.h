@@ -20,6 +20,7 @@
 #define ADMIN_REQUEST_MS 30000     /* from a connection's last answer to the end of its next */
 
 struct admin;
+struct listen_set;
 
 /* Views are good during the call. */
 struct admin_request {
@@ -41,6 +42,9 @@ struct admin_route {
  * borrowed for its life. NULL with *err filled if that port cannot be had. Gives: admin_free. */
 struct admin *admin_new(const struct cfg *cfg, struct loop *loop, const struct admin_route *routes,
                         size_t nroutes, void *ctx, struct cfg_error *err);
+/* The same on sockets that listen already: takes the set's. */
+struct admin *admin_new_on(struct listen_set *set, struct loop *loop,
+                           const struct admin_route *routes, size_t nroutes, void *ctx);
 int admin_port(const struct admin *a);
 /* Closes everything. NULL is fine. */
 void admin_free(struct admin *a);

@@ -29,6 +29,7 @@ struct options {
     const char *file;
     char **sets; /* borrowed texts, in the order given */
     size_t nsets;
+    const char *processes;
     bool verbose;
 };
 
@@ -54,7 +55,7 @@ static bool unknown_option(const struct options *o, char **argv)
     return mistake(o, "unknown option %.*s (see --help)", (int)strcspn(arg, "="), arg);
 }
 
-enum { OPT_SET = 1000, OPT_PRINT, OPT_HELP, OPT_MARKDOWN };
+enum { OPT_SET = 1000, OPT_PROCESSES, OPT_PRINT, OPT_HELP, OPT_MARKDOWN };
 
 static bool take_option(struct options *o, int option, char **argv)
 {
@@ -64,6 +65,7 @@ static bool take_option(struct options *o, int option, char **argv)
         o->file = optarg;
         return true;
     case OPT_SET: o->sets[o->nsets++] = optarg; return true;
+    case OPT_PROCESSES: o->processes = optarg; return true;
     case 'v': o->verbose = true; return true;
     case 't': o->mode = o->mode == MODE_RUN ? MODE_CHECK : o->mode; return true;
     case OPT_PRINT: o->mode = MODE_PRINT; return true;
@@ -80,6 +82,7 @@ static bool read_options(struct options *o, int argc, char **argv)
     static const struct option table[] = {
         {"config", required_argument, NULL, 'c'},
         {"set", required_argument, NULL, OPT_SET},
+        {"processes", required_argument, NULL, OPT_PROCESSES},
         {"test", no_argument, NULL, 't'},
         {"print-config", no_argument, NULL, OPT_PRINT},
         {"help", no_argument, NULL, OPT_HELP},
@@ -102,6 +105,7 @@ static void print_help(const char *name, const char *what)
     fputs("Options:\n"
           "  -c FILE, --config FILE        JSON file with the configuration\n"
           "  --set section.name=value      one key of it; wins over file and environment\n"
+          "  --processes N|auto            gateway.processes=N; auto: one for each core\n"
           "  -t, --test                    check the configuration and exit\n"
           "  --print-config                print the whole configuration without secrets and exit\n"
           "  -v, --verbose                 log.level=debug\n"
@@ -113,12 +117,21 @@ static void print_help(const char *name, const char *what)
     cfg_print_help(stdout);
 }
 
+static bool set_processes(struct cfg *cfg, const char *n, struct cfg_error *err)
+{
+    char *set = x_asprintf("gateway.processes=%s", strcmp(n, "auto") == 0 ? "0" : n);
+    bool good = cfg_set(cfg, set, err);
+    x_free(set);
+    return good;
+}
+
 static bool configure(const struct options *o, struct cfg *cfg, struct cfg_error *err)
 {
     if (o->file && !cfg_read_file(cfg, o->file, err)) return false;
     if (!cfg_read_env(cfg, environ, err)) return false;
     for (size_t i = 0; i < o->nsets; i++)
         if (!cfg_set(cfg, o->sets[i], err)) return false;
+    if (o->processes && !set_processes(cfg, o->processes, err)) return false;
     if (o->verbose && !cfg_set(cfg, "log.level=debug", err)) return false;
     return cfg_check(cfg, err);
 }

@@ -9,6 +9,7 @@
 #include "util/log.h"
 
 static enum log_level threshold = LOG_INFO;
+static char process[16];
 static const char *const names[] = {"debug", "info", "warn", "error", "fatal", "panic"};
 
 bool log_level_from(struct str_view word, enum log_level *out)
@@ -25,6 +26,11 @@ bool log_level_from(struct str_view word, enum log_level *out)
 void log_set_level(enum log_level level)
 {
     threshold = level;
+}
+
+void log_set_process(const char *name)
+{
+    snprintf(process, sizeof(process), "%s", name);
 }
 
 bool log_wants(enum log_level level)
@@ -88,6 +94,7 @@ void log_begin(struct log_line *l, enum log_level level, const char *msg)
     n += (size_t)snprintf(head + n, sizeof(head) - n, ".%03dZ level=%s",
                           (int)(ts.tv_nsec / 1000000), names[level]);
     put(l, head, n);
+    if (process[0]) log_kv_c(l, "process", process);
     log_kv_c(l, "msg", msg);
 }
 

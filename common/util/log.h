@@ -24,6 +24,9 @@ struct log_line {
 bool log_level_from(struct str_view word, enum log_level *out);
 void log_set_level(enum log_level level);
 bool log_wants(enum log_level level);
+/* Names this process in each of its lines (process=2), where several share one stderr. Copied; "":
+ * not named. */
+void log_set_process(const char *name);
 
 /* A line piece by piece: begin, any number of kv, end. Free of cost if the level is off. */
 void log_begin(struct log_line *l, enum log_level level, const char *msg);
