@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <unistd.h>
 /* Util */
 #include "util/x_alloc.h"
 /* Io */
@@ -247,7 +248,10 @@ static void log_start(const struct gateway *gw)
     struct log_line l;
     /* Of several processes the parent says where, once for all. */
     log_begin(&l, LOG_INFO, gw->family ? "process serves" : "listening");
-    if (!gw->family) log_kv_u64(&l, "port", (uint64_t)gw_server_port(gw));
+    if (gw->family)
+        log_kv_u64(&l, "pid", (uint64_t)getpid());
+    else
+        log_kv_u64(&l, "port", (uint64_t)gw_server_port(gw));
     log_kv_c(&l, "path", gw->cfg->gateway_path);
     log_kv_c(&l, "auth", gw->cfg->auth_mode);
     log_kv(&l, "node", sv_make(gw->node, ID_NODE_LEN));

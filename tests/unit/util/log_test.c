@@ -75,6 +75,19 @@ static void line_by_pieces(void **state)
     assert_string_equal(logged(), "level=info msg=\"3 of x\"\n");
 }
 
+static void a_process_is_named_in_each_line(void **state)
+{
+    (void)state;
+    log_set_process("2");
+    log_info("x");
+    assert_string_equal(logged(), "level=info process=2 msg=x\n");
+    log_value(SV("v"));
+    assert_string_equal(logged(), "level=info process=2 msg=m k=v\n");
+    log_set_process("");
+    log_info("x");
+    assert_string_equal(logged(), "level=info msg=x\n");
+}
+
 static void levels_below_the_threshold_are_not_written(void **state)
 {
     (void)state;
@@ -191,6 +204,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(line_by_pieces),
+        TEST(a_process_is_named_in_each_line),
         TEST(levels_below_the_threshold_are_not_written),
         TEST(level_words),
         TEST(values_are_escaped),
