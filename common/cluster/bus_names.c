@@ -161,8 +161,3 @@ bool bus_name_sockets(struct buf *out, struct str_view key, struct str_view node
 {
     return JOIN(out, key, SV("-peal-sockets#"), node);
 }
-
-bool bus_name_direct(struct buf *out, struct str_view key, struct str_view node)
-{
-    return JOIN(out, key, SV("-peal-direct#"), node);
-}

@@ -55,7 +55,5 @@ bool bus_name_workers(struct buf *out, struct str_view key) MUST_CHECK;
 bool bus_name_partitions(struct buf *out, struct str_view key) MUST_CHECK;
 /* <key>-peal-sockets#<gateway> : hash of the sockets whose connect workers were told (work_note.h). */
 bool bus_name_sockets(struct buf *out, struct str_view key, struct str_view node) MUST_CHECK;
-/* <key>-peal-direct#<node> : the channel of messages to one node. */
-bool bus_name_direct(struct buf *out, struct str_view key, struct str_view node) MUST_CHECK;
 
 #endif

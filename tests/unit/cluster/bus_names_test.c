@@ -49,7 +49,6 @@ static void names_of_the_way_to_workers(void **state)
     assert_out(bus_name_workers(&out, key), "socket.io-peal-workers");
     assert_out(bus_name_partitions(&out, key), "socket.io-peal-partitions");
     assert_out(bus_name_sockets(&out, key, SV("n1")), "socket.io-peal-sockets#n1");
-    assert_out(bus_name_direct(&out, key, SV("n1")), "socket.io-peal-direct#n1");
 }
 
 static void patterns_take_names_as_they_are(void **state)
