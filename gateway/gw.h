@@ -28,6 +28,7 @@ struct gw_http_events;
 struct gw_nsp;
 struct gw_ws_context;
 struct gw_listener;
+struct gw_node_cmds;
 struct gw_route_table;
 struct eio_msg;
 struct questions;
@@ -51,8 +52,9 @@ struct gateway {
     const struct gw_http_events *http_events;
     const struct gw_handler *handler; /* may be NULL */
     struct bus *bus;
-    struct questions *questions; /* to the cluster */
-    struct gw_nsp **fixed_nsps;  /* those that configuration names in full, held from the start */
+    struct questions *questions;    /* to the cluster */
+    struct gw_node_cmds *node_cmds; /* from workers */
+    struct gw_nsp **fixed_nsps; /* those that configuration names in full, held from the start */
     size_t nfixed_nsps;
     struct gw_auth *auth;
     struct gw_route_table *routes;

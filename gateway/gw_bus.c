@@ -14,6 +14,7 @@
 #include "gw_bus.h"
 #include "gw_cluster.h"
 #include "gw_fanout.h"
+#include "gw_node_cmd.h"
 #include "gw_nsp.h"
 #include "gw_server.h"
 
@@ -73,6 +74,7 @@ bool gw_bus_open(struct gateway *gw, struct cfg_error *err)
     static const struct bus_events events = {.deliver = gw_fanout_deliver,
                                              .request = gw_cluster_on_request,
                                              .response = gw_cluster_on_response,
+                                             .direct = gw_node_cmd_on_direct,
                                              .gap = on_gap,
                                              .describe = describe};
     struct str_view uid = sv_make(gw->node, ID_NODE_LEN);
@@ -81,6 +83,7 @@ bool gw_bus_open(struct gateway *gw, struct cfg_error *err)
                     : bus_redis_new(gw->cfg, gw->loop, &events, gw, uid, err);
     if (!gw->bus) return false;
     gw->questions = gw_cluster_questions_new(gw);
+    gw_node_cmd_open(gw);
     hold_namespaces(gw);
     return true;
 }
@@ -98,4 +101,5 @@ void gw_bus_close(struct gateway *gw)
     x_free(gw->fixed_nsps);
     gw->bus->ops->free(gw->bus);
     questions_free(gw->questions);
+    gw_node_cmd_close(gw);
 }

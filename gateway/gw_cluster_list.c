@@ -53,15 +53,43 @@ static bool put_handshake(struct buf *out, const struct gw_socket *s)
                     s->conn->eio.version, gw_conn_transport(s->conn));
 }
 
+/* An object without its braces; white space may stand around them. */
+static struct str_view members_of(struct str_view object)
+{
+    while (object.p[0] != '{')
+        object = sv_skip(object, 1);
+    while (object.p[object.n - 1] != '}')
+        object.n--;
+    return sv_make(object.p + 1, object.n - 2);
+}
+
+static bool has_members(struct str_view object)
+{
+    struct json_iter it;
+    struct str_view key, value;
+    json_iter_init(&it, object);
+    return json_object_next(&it, &key, &value);
+}
+
+/* What has been set. An object (nothing counts as an empty one) also says who the user is, unless it
+ * has such a member itself. */
+static bool put_data(struct buf *out, const struct gw_socket *s)
+{
+    struct str_view data = s->data ? gw_socket_data(s) : SV("{}"), user = gw_socket_user(s), own;
+    bool adds_user =
+        user.n && json_kind_of(data) == JSON_OBJECT && !json_member_get(data, SV("user"), &own);
+    if (!adds_user) return buf_add_sv(out, data);
+    return buf_add_sv(out, SV("{\"user\":")) && put_string(out, user) &&
+           (!has_members(data) || (buf_add_char(out, ',') && buf_add_sv(out, members_of(data)))) &&
+           buf_add_char(out, '}');
+}
+
 static bool put_socket(struct buf *out, const struct gw_socket *s)
 {
-    struct str_view user = gw_socket_user(s);
-    bool fits = buf_add_sv(out, SV("{\"id\":")) && put_string(out, gw_socket_id(s)) &&
-                buf_add_sv(out, SV(",\"handshake\":")) && put_handshake(out, s) &&
-                buf_add_sv(out, SV(",\"rooms\":")) && put_rooms_of(out, s) &&
-                buf_add_sv(out, SV(",\"data\":{"));
-    if (fits && user.n) fits = buf_add_sv(out, SV("\"user\":")) && put_string(out, user);
-    return fits && buf_add_sv(out, SV("}}"));
+    return buf_add_sv(out, SV("{\"id\":")) && put_string(out, gw_socket_id(s)) &&
+           buf_add_sv(out, SV(",\"handshake\":")) && put_handshake(out, s) &&
+           buf_add_sv(out, SV(",\"rooms\":")) && put_rooms_of(out, s) &&
+           buf_add_sv(out, SV(",\"data\":")) && put_data(out, s) && buf_add_char(out, '}');
 }
 
 static bool put_id(struct buf *out, const struct gw_socket *s)

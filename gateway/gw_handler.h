@@ -60,6 +60,12 @@ struct gateway *gw_socket_gateway(const struct gw_socket *s);
 /* The token's subject and its claims (JSON object); "" and "{}" without authentication. */
 struct str_view gw_socket_user(const struct gw_socket *s);
 struct str_view gw_socket_claims(const struct gw_socket *s);
+/* What application code keeps with a socket: JSON, "null" at first. Lends, until it is set again. Other
+ * nodes see it in the answer to questions_fetch(). False: no JSON, longer than GW_DATA_MAX, or nested
+ * deeper than nodes take from each other (socketio.max_json_depth). */
+#define GW_DATA_MAX 65536
+struct str_view gw_socket_data(const struct gw_socket *s);
+bool gw_socket_set_data(struct gw_socket *s, struct str_view json);
 bool gw_socket_is_in(const struct gw_socket *s, struct str_view room);
 
 /* json: array with the event name first; n attachments for its placeholders. */

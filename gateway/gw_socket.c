@@ -4,10 +4,14 @@
 /* Util */
 #include "util/x_alloc.h"
 /* Proto */
+#include "proto/json_scan.h"
 #include "proto/sio_packet.h"
 /* Gateway */
 #include "gw_auth.h"
 #include "gw_socket.h"
+
+/* Levels of an answer to other nodes around a socket's data: they take no deeper JSON. */
+#define DATA_LIES_IN 3
 
 static void log_socket(const struct gw_socket *s, const char *msg, enum close_reason reason)
 {
@@ -195,6 +199,7 @@ void gw_socket_reap(struct gateway *gw)
         gw->gone_sockets = s->next;
         gw_nsp_rele(s->nsp);
         gw_identity_rele(s->identity);
+        x_free(s->data);
         x_free(s);
     }
 }
@@ -281,6 +286,24 @@ struct str_view gw_socket_user(const struct gw_socket *s)
 struct str_view gw_socket_claims(const struct gw_socket *s)
 {
     return s->identity ? s->identity->claims : SV("{}");
+}
+
+struct str_view gw_socket_data(const struct gw_socket *s)
+{
+    return s->data ? sv_of(s->data) : SV("null");
+}
+
+bool gw_socket_set_data(struct gw_socket *s, struct str_view json)
+{
+    int64_t depth = s->conn->gw->cfg->socketio_max_json_depth - DATA_LIES_IN;
+    enum json_kind kind;
+    const char *why;
+    if (json.n > GW_DATA_MAX || !utf8_is_valid(json) ||
+        !json_scan_value(json, depth > 0 ? (unsigned)depth : 0, -1, &kind, &why))
+        return false;
+    x_free(s->data);
+    s->data = kind == JSON_NULL ? NULL : x_memdup(json.p, json.n);
+    return true;
 }
 
 bool gw_socket_is_in(const struct gw_socket *s, struct str_view room)

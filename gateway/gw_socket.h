@@ -22,16 +22,18 @@ struct gw_socket {
     struct gw_conn *conn;
     struct gw_socket *next;       /* connection's list; then the gateway's list of the gone */
     struct gw_identity *identity; /* NULL without authentication */
+    char *data;                   /* JSON that application code has set; NULL: none */
     struct gw_membership *rooms;
     uint32_t nrooms, cap_rooms;
     uint32_t index;  /* in the namespace's walk list */
     uint32_t serial; /* tells sockets that had the same id one after the other (Engine.IO 3) */
     uint64_t mark;   /* number of the last fan-out that met this socket */
     uint8_t state;
-    uint8_t auth_from; /* enum gw_auth_source */
-    bool warned;       /* token_expiring has been sent for this identity */
-    bool is_admitting; /* PENDING, but only until the bus hears for it */
-    uint16_t nacks;    /* outstanding */
+    uint8_t auth_from;     /* enum gw_auth_source */
+    bool warned : 1;       /* token_expiring has been sent for this identity */
+    bool is_admitting : 1; /* PENDING, but only until the bus hears for it */
+    uint8_t nwaiting;      /* commands that wait for that; gw_node_cmd.c */
+    uint16_t nacks;        /* outstanding */
     uint16_t id_len;
     struct wheel_entry timer; /* authentication deadline, expiry warning or expiry */
     struct gw_ack *acks;
