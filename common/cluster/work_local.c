@@ -26,17 +26,23 @@ struct local {
     bool has_new; /* submitted since flush began */
 };
 
-static void settle(struct local *l, struct entry *e, enum work_outcome outcome)
+void work_stats_count(struct work_stats *s, enum work_outcome outcome)
 {
-    struct work_stats *s = &l->out.stats;
-    s->pending--;
-    s->pending_bytes -= e->size;
     switch (outcome) {
     case WORK_TAKEN: s->taken++; break;
     case WORK_FULL: s->full++; break;
     case WORK_REFUSED: s->refused++; break;
     case WORK_TOO_LARGE: s->too_large++; break;
+    case WORK_UNCERTAIN: s->uncertain++; break;
     }
+}
+
+static void settle(struct local *l, struct entry *e, enum work_outcome outcome)
+{
+    struct work_stats *s = &l->out.stats;
+    s->pending--;
+    s->pending_bytes -= e->size;
+    work_stats_count(s, outcome);
     if (e->done) e->done(outcome, e->arg);
     x_free(e->item);
     x_free(e);
@@ -65,6 +71,13 @@ static void submit(struct work_out *w, const struct work_item *item, work_done_c
     w->stats.pending_bytes += e->size;
     append(l, e);
     l->has_new = true;
+}
+
+static void forget(struct work_out *w, struct str_view nsp, struct str_view sid)
+{
+    (void)w;
+    (void)nsp;
+    (void)sid;
 }
 
 static void perform(struct local *l, struct entry *e)
@@ -115,7 +128,7 @@ static void free_local(struct work_out *w)
 struct work_out *work_local_new(size_t max_item)
 {
     static const struct work_out_ops ops = {
-        .submit = submit, .flush = flush, .trouble = trouble, .free = free_local};
+        .submit = submit, .forget = forget, .flush = flush, .trouble = trouble, .free = free_local};
     struct local *l = x_calloc(1, sizeof(*l));
     l->out.ops = &ops;
     l->max_item = max_item;

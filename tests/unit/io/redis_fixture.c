@@ -155,7 +155,7 @@ static void describe(const struct redis_reply *r, struct buf *to)
     assert_true(ok);
 }
 
-static void on_answer(const struct redis_reply *r, void *arg)
+void fixture_on_answer(const struct redis_reply *r, void *arg)
 {
     struct noted *n = arg;
     struct buf text;
@@ -182,7 +182,7 @@ void fixture_command(struct noted *n, const char *words)
         argv[argc++] = sv_make(rest.p, end);
         rest = end < rest.n ? sv_skip(rest, end + 1) : SV("");
     }
-    redis_link_command(n->link, on_answer, n, argc, argv);
+    redis_link_command(n->link, fixture_on_answer, n, argc, argv);
 }
 
 const char *fixture_ask(struct fixture *f, struct noted *n, const char *words)

@@ -45,6 +45,8 @@ void fixture_setf(struct fixture *f, const char *fmt, ...) __attribute__((format
 /* Makes and opens a link that notes. max_reply 1 MiB. */
 void fixture_link(struct fixture *f, struct noted *n, const char *name);
 void fixture_unlink(struct noted *n);
+/* Notes an answer; arg: struct noted. */
+void fixture_on_answer(const struct redis_reply *r, void *arg);
 /* Sends words; the answer is noted. */
 void fixture_command(struct noted *n, const char *words);
 /* The same, and waits for the answer. Lends n->last. */
