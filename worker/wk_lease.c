@@ -95,21 +95,30 @@ bool wk_lease_wants_to_ask(const struct wk_lease *l, uint64_t now)
     return !l->is_asking && now >= l->next && !wk_lease_is_over(l);
 }
 
-/* Free partitions that the share has room for, the first of them by rank. */
+/* Where this worker begins among n free partitions, so that others begin elsewhere. */
+static unsigned first_of(const struct wk_lease *l, unsigned n)
+{
+    if (n == 0 || l->workers == 0) return 0;
+    return n < l->workers ? l->rank % n : (unsigned)((uint64_t)n * l->rank / l->workers);
+}
+
+/* Of the free partitions (TAKE, without an epoch yet) as many as the share has room for. */
 static void choose(struct wk_lease *l, struct wk_lease_ask *asks)
 {
-    unsigned share = wk_lease_share(l->partitions, l->workers, l->rank), has = 0;
-    unsigned first = l->workers ? (unsigned)((uint64_t)l->partitions * l->rank / l->workers) : 0;
-    for (unsigned i = 0; i < l->partitions; i++)
+    unsigned free[WK_PARTITIONS_MAX], n = 0, has = 0;
+    unsigned share = wk_lease_share(l->partitions, l->workers, l->rank);
+    for (unsigned i = 0; i < l->partitions; i++) {
         has += holds(&l->v[i]);
-    for (unsigned i = 0; i < l->partitions && has < share; i++) {
-        struct wk_lease_ask *a = &asks[(first + i) % l->partitions];
-        if (a->want != WK_LEASE_TAKE) continue;
-        a->epoch = ++l->epochs;
-        has++;
+        if (asks[i].want == WK_LEASE_TAKE) free[n++] = i;
     }
-    for (unsigned i = 0; i < l->partitions; i++)
-        if (asks[i].want == WK_LEASE_TAKE && !asks[i].epoch) asks[i].want = WK_LEASE_LOOK;
+    unsigned first = first_of(l, n), room = has < share ? share - has : 0;
+    for (unsigned i = 0; i < n; i++) {
+        struct wk_lease_ask *a = &asks[free[(first + i) % n]];
+        if (i < room)
+            a->epoch = ++l->epochs;
+        else
+            a->want = WK_LEASE_LOOK;
+    }
 }
 
 bool wk_lease_ask(struct wk_lease *l, uint64_t now, struct wk_lease_ask *asks)
