@@ -312,7 +312,8 @@ static void on_stopped(void *arg)
     ((struct wk_core *)arg)->is_over = true;
 }
 
-const struct wk_feed_events wk_core_feed_events = {on_item, on_revoked, on_stopped};
+const struct wk_feed_events wk_core_feed_events = {
+    .item = on_item, .revoked = on_revoked, .stopped = on_stopped};
 
 /* ---- the turn's end */
 

@@ -28,6 +28,9 @@ struct wk_feed_events {
     void (*revoked)(void *arg, unsigned partition);
     /* All that was in hand at wk_feed_stop is given back. */
     void (*stopped)(void *arg);
+    /* May handling this item end the process (a C module)? Asked of suspects; the others are given like
+     * any item. NULL: yes. */
+    bool (*can_kill)(void *arg, const struct work_item *item);
 };
 
 /* Outcome of a step: false: not published, the lease is gone (revoked follows or came). */
@@ -55,6 +58,7 @@ struct wk_feed_ops {
     const char *(*trouble)(struct wk_feed *f);
     /* Turn-end phase. True: more work is left. */
     bool (*flush)(struct wk_feed *f);
+    /* Tells nothing any more, not even of steps. */
     void (*free)(struct wk_feed *f);
 };
 

@@ -187,6 +187,16 @@ uint64_t wk_stream_next(const struct wk_feed *f)
     return wk_lease_next(((const struct wk_stream *)f)->lease);
 }
 
+struct wk_store *wk_stream_store(const struct wk_feed *f)
+{
+    return ((const struct wk_stream *)f)->store;
+}
+
+uint64_t wk_stream_epoch(const struct wk_feed *f, unsigned partition)
+{
+    return wk_lease_epoch(((const struct wk_stream *)f)->lease, partition);
+}
+
 bool wk_stream_has(const struct wk_feed *f, unsigned partition)
 {
     const struct wk_stream *s = (const struct wk_stream *)f;

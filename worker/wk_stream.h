@@ -22,6 +22,10 @@ struct wk_feed *wk_stream_new(const struct wk_stream_settings *settings, struct 
                               const struct wk_feed_events *events, void *arg);
 /* When flush should be called at the latest, by the store's clock. */
 uint64_t wk_stream_next(const struct wk_feed *f);
+/* Lends. */
+struct wk_store *wk_stream_store(const struct wk_feed *f);
+/* The lease's epoch. */
+uint64_t wk_stream_epoch(const struct wk_feed *f, unsigned partition);
 /* Is the partition this worker's to take items of? */
 bool wk_stream_has(const struct wk_feed *f, unsigned partition);
 

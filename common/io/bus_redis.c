@@ -10,6 +10,8 @@
 
 /* Util */
 #include "util/x_alloc.h"
+/* Cluster */
+#include "cluster/bus_wire.h"
 /* Io */
 #include "io/bus_redis_parts.h"
 
@@ -69,10 +71,8 @@ static void start(struct bus_redis *b)
 static void publish(struct bus *bus, struct bus_msg *m, bus_done_cb done, void *arg)
 {
     struct bus_redis *b = (struct bus_redis *)bus;
-    struct str_view room = m->nrooms == 1 ? m->rooms[0] : SV("");
     start(b);
-    bool fits = bus_name_broadcast(&b->name, b->key, m->nsp, room) &&
-                adapter_encode_broadcast(&b->bytes, bus->uid, m);
+    bool fits = bus_wire_publish(&b->name, &b->bytes, b->key, bus->uid, m);
     bus_msg_rele(m);
     finish(b, fits, done, arg);
 }
@@ -81,7 +81,7 @@ static void request(struct bus *bus, const struct bus_request *r, bus_done_cb do
 {
     struct bus_redis *b = (struct bus_redis *)bus;
     start(b);
-    bool fits = bus_name_request(&b->name, b->key, r->nsp) && adapter_encode_request(&b->bytes, r);
+    bool fits = bus_wire_request(&b->name, &b->bytes, b->key, r);
     finish(b, fits, done, arg);
 }
 

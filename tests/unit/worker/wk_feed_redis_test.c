@@ -1,0 +1,331 @@
+/* The feed on a real Redis: leases, results, fencing, dead letters, what is not an item. */
+
+/* System */
+#include <signal.h>
+#include <string.h>
+/* Util */
+#include "util/x_alloc.h"
+/* Cluster */
+#include "cluster/bus_names.h"
+/* Tests */
+#include "unit/io/redis_fixture.h"
+#include "worker/wk_feed_redis.h"
+
+#define JOBS 64
+
+struct seen {
+    struct wk_feed *feed;
+    const char *uid;
+    struct wk_ticket tickets[JOBS];
+    char ids[JOBS][40];
+    unsigned deaths[JOBS];
+    unsigned n, revoked, stopped;
+};
+
+static struct fixture *fixture;
+static struct seen a, b;
+
+static void on_item(void *arg, const struct wk_ticket *t, const struct work_item *item,
+                    unsigned deaths)
+{
+    struct seen *s = arg;
+    assert_in_range(s->n, 0, JOBS - 1);
+    s->tickets[s->n] = *t;
+    s->deaths[s->n] = deaths;
+    snprintf(s->ids[s->n++], sizeof(s->ids[0]), "%.*s", SV_ARG(item->id));
+}
+
+static void on_revoked(void *arg, unsigned partition)
+{
+    (void)partition;
+    ((struct seen *)arg)->revoked++;
+}
+
+static void on_stopped(void *arg)
+{
+    ((struct seen *)arg)->stopped++;
+}
+
+static const struct wk_feed_events events = {
+    .item = on_item, .revoked = on_revoked, .stopped = on_stopped};
+
+static bool on_turn(void *arg)
+{
+    (void)arg;
+    if (a.feed) a.feed->ops->flush(a.feed);
+    if (b.feed) b.feed->ops->flush(b.feed);
+    return false;
+}
+
+static void start(struct seen *s, const char *uid)
+{
+    struct cfg_error err;
+    *s = (struct seen){.uid = uid};
+    s->feed = wk_feed_redis_new(&fixture->cfg, fixture->loop, sv_of(uid), &events, s, &err);
+    if (!s->feed) fail_msg("%s", err.text);
+}
+
+static void end(struct seen *s)
+{
+    if (s->feed) s->feed->ops->free(s->feed);
+    s->feed = NULL;
+}
+
+static int begin(void **state)
+{
+    int result = fixture_begin(state);
+    fixture = *state;
+    a = b = (struct seen){0};
+    loop_add_phase(fixture->loop, on_turn, NULL);
+    fixture_set(fixture, "work.partitions=4");
+    fixture_set(fixture, "worker.lease_time=600");
+    fixture_set(fixture, "worker.in_hand=8");
+    fixture_set(fixture, "bus.key=k");
+    return result;
+}
+
+static int finish_all(void **state)
+{
+    end(&a);
+    end(&b);
+    return fixture_end(state);
+}
+
+static void serve(void)
+{
+    fixture_serve(fixture, NULL);
+    fixture_link(fixture, &fixture->one, "test");
+    UNTIL(fixture, fixture->one.ups == 1);
+}
+
+static const char *ask(const char *words)
+{
+    return fixture_ask(fixture, &fixture->one, words);
+}
+
+/* An event of a socket, in partition 1. */
+static void add(const char *id)
+{
+    char words[400];
+    snprintf(
+        words, sizeof(words),
+        "XADD k-peal-work#{1} * type event id %s nsp / sid s gateway g serial 1 user u claims {} "
+        "data null time 1",
+        id);
+    /* fixture_command takes 16 words; the rest goes by hand */
+    struct str_view argv[40], rest = sv_of(words);
+    size_t n = 0;
+    while (rest.n) {
+        size_t at = sv_find(rest, ' ');
+        argv[n++] = sv_make(rest.p, at);
+        rest = at < rest.n ? sv_skip(rest, at + 1) : SV("");
+    }
+    argv[n++] = SV("event");
+    argv[n++] = SV("chat");
+    argv[n++] = SV("args");
+    argv[n++] = SV("[\"chat\",1]");
+    redis_link_command(fixture->one.link, NULL, NULL, n, argv);
+}
+
+static void finish(struct seen *s, unsigned i, const char *room)
+{
+    struct wk_result r;
+    struct str_view rooms[1] = {sv_of(room)};
+    struct bus_msg m = {
+        .nsp = SV("/"), .json = SV("[\"out\",1]"), .rooms = rooms, .nrooms = room ? 1 : 0};
+    wk_result_init(&r);
+    if (room) assert_true(wk_result_publish(&r, &m));
+    s->feed->ops->finish(s->feed, &s->tickets[i], &r);
+    assert_int_equal(r.n, 0);
+}
+
+static void test_takes_all_and_finishes_once(void **state)
+{
+    (void)state;
+    serve();
+    fixture_link(fixture, &fixture->two, "listener");
+    UNTIL(fixture, fixture->two.ups == 1);
+    struct str_view channel = SV("k#/#r#");
+    redis_link_subscribe(fixture->two.link, false, &channel, 1);
+    UNTIL(fixture, fixture->two.subscribed == 1);
+    start(&a, "A");
+    add("g-1");
+    UNTIL(fixture, a.n == 1);
+    assert_int_equal(a.feed->stats.partitions, 4);
+    assert_null(a.feed->ops->trouble(a.feed));
+    assert_string_equal(a.ids[0], "g-1");
+    assert_int_equal(a.deaths[0], 0);
+    assert_true(a.feed->ops->is_mine(a.feed, 1));
+    assert_string_equal(ask("XLEN k-peal-work#{1}"), "1"); /* not done is in the stream */
+    finish(&a, 0, "r");
+    finish(&a, 0, "r"); /* twice */
+    UNTIL(fixture, a.feed->stats.finished == 2 && fixture->two.messages >= 1);
+    assert_string_equal(ask("XLEN k-peal-work#{1}"), "0");
+    assert_int_equal(fixture->two.messages, 1);
+    assert_int_equal(a.feed->stats.in_hand, 0);
+
+    add("g-1"); /* a repeat of the gateway's */
+    add("g-2");
+    UNTIL(fixture, a.n == 2);
+    assert_string_equal(a.ids[1], "g-2");
+    assert_int_equal(a.feed->stats.repeats, 1);
+    UNTIL(fixture, strcmp(ask("XLEN k-peal-work#{1}"), "1") == 0);
+    ask("SCRIPT FLUSH");
+    finish(&a, 1, "r");
+    UNTIL(fixture, strcmp(ask("XLEN k-peal-work#{1}"), "0") == 0);
+}
+
+static void test_shares_and_gives_back(void **state)
+{
+    (void)state;
+    serve();
+    start(&a, "A");
+    UNTIL(fixture, a.feed->stats.partitions == 4);
+    start(&b, "B");
+    UNTIL(fixture, a.feed->stats.partitions == 2 && b.feed->stats.partitions == 2);
+    assert_int_equal(a.feed->stats.given, 2);
+    assert_int_equal(a.revoked, 0);
+    add("g-1");
+    UNTIL(fixture, a.n + b.n == 1);
+    struct seen *has = a.n ? &a : &b, *other = a.n ? &b : &a;
+    has->feed->ops->stop(has->feed);
+    UNTIL(fixture, other->feed->stats.partitions == 3);
+    assert_int_equal(has->stopped, 0); /* something is in hand */
+    finish(has, 0, NULL);
+    UNTIL(fixture, has->stopped == 1);
+    UNTIL(fixture, other->feed->stats.partitions == 4);
+    assert_string_equal(ask("ZRANGE k-peal-workers 0 -1"), other == &a ? "[A]" : "[B]");
+    assert_string_equal(ask("HLEN k-peal-tries#{1}"), "1"); /* its owner */
+}
+
+/* The worker is paused, or its network is: it says nothing any more, and another one takes over. */
+static void test_a_fenced_result_has_no_effect(void **state)
+{
+    (void)state;
+    serve();
+    start(&a, "A");
+    add("g-1");
+    UNTIL(fixture, a.n == 1);
+    ask("DEL k-peal-lease#{1}");
+    finish(&a, 0, "r");
+    UNTIL(fixture, a.revoked == 1);
+    assert_int_equal(a.feed->stats.fenced, 1);
+    assert_int_equal(a.feed->stats.finished, 0);
+    UNTIL(fixture, a.n == 2); /* taken again, read again */
+    assert_string_equal(a.ids[1], "g-1");
+    assert_int_equal(a.deaths[1], 0); /* its own lease: nobody died */
+    finish(&a, 1, NULL);
+    UNTIL(fixture, a.feed->stats.finished == 1);
+}
+
+static void test_suspects_come_one_at_a_time(void **state)
+{
+    (void)state;
+    serve();
+    start(&a, "A");
+    add("g-1");
+    add("g-2");
+    UNTIL(fixture, a.n == 2);
+    end(&a); /* as by SIGKILL: nothing is given back */
+    start(&b, "B");
+    add("g-3");
+    UNTIL(fixture, b.n == 1);
+    assert_int_equal(b.deaths[0], 1);
+    assert_string_equal(ask("HLEN k-peal-tries#{1}"), "3"); /* owner, died, the note */
+    end(&b);
+    start(&a, "C");
+    UNTIL(fixture, a.n == 1);
+    assert_string_equal(a.ids[0], "g-1");
+    assert_int_equal(a.deaths[0], 2);
+    struct wk_result r;
+    wk_result_init(&r);
+    a.feed->ops->bury(a.feed, &a.tickets[0], NULL, SV("it kills"), 2, &r);
+    UNTIL(fixture, a.n == 2);
+    assert_string_equal(a.ids[1], "g-2");
+    assert_int_equal(a.deaths[1], 1);
+    finish(&a, 1, NULL);
+    UNTIL(fixture, a.n == 3);
+    finish(&a, 2, NULL);
+    UNTIL(fixture, strcmp(ask("HGETALL k-peal-tries#{1}"), "[owner C]") == 0);
+    const char *dead = ask("XRANGE k-peal-dead - +");
+    assert_non_null(strstr(dead, "dead.why it kills dead.attempts 2 dead.partition 1 dead.entry "));
+    assert_non_null(strstr(dead, "id g-1"));
+}
+
+static void test_what_is_no_item_is_buried(void **state)
+{
+    (void)state;
+    serve();
+    ask("XADD k-peal-work#{1} * a b");
+    ask("XADD k-peal-work#{1} * dead.why forged id x");
+    ask("SET k-peal-work#{2} nonsense");
+    start(&a, "A");
+    add("g-1");
+    /* A key of another type is Redis's refusal of the whole question. */
+    UNTIL(fixture, a.feed->stats.buried >= 1 || a.feed->ops->trouble(a.feed));
+    ask("DEL k-peal-work#{2}");
+    UNTIL(fixture, a.n == 1 && a.feed->stats.buried == 2);
+    assert_int_equal(a.feed->stats.bad, 2);
+    assert_string_equal(ask("XLEN k-peal-dead"), "2");
+    assert_null(strstr(ask("XRANGE k-peal-dead - +"), "forged"));
+}
+
+static void test_redis_away(void **state)
+{
+    (void)state;
+    static const char *const kept[] = {"--appendonly", "yes", "--appendfsync", "always", NULL};
+    if (!redis_server_is_there()) skip();
+    fixture_serve(fixture, kept);
+    fixture_link(fixture, &fixture->one, "test");
+    UNTIL(fixture, fixture->one.ups == 1);
+    start(&a, "A");
+    add("g-1");
+    add("g-2");
+    UNTIL(fixture, a.n == 2);
+    redis_server_stop(&fixture->server);
+    finish(&a, 0, NULL);
+    UNTIL(fixture, a.feed->ops->trouble(a.feed));
+    redis_server_start(&fixture->server, kept);
+    UNTIL(fixture, !a.feed->ops->trouble(a.feed) && fixture->one.ups == 2);
+    /* In time: it was sent again. Too late: the item came again. */
+    UNTIL(fixture, a.feed->stats.finished == 1 || a.n >= 4);
+    unsigned last = a.n - 1;
+    assert_string_equal(a.ids[last], "g-2");
+    if (!a.feed->stats.finished) finish(&a, last - 1, NULL);
+    finish(&a, last, NULL);
+    UNTIL(fixture, strcmp(ask("XLEN k-peal-work#{1}"), "0") == 0);
+}
+
+static void test_a_lost_gateways_sockets_are_disconnected(void **state)
+{
+    (void)state;
+    serve();
+    struct str_view argv[] = {SV("HSET"), SV("k-peal-sockets#gone"), SV("/\nsid1"),
+                              SV("{\"serial\":5,\"user\":\"u1\",\"claims\":{},\"data\":null}")};
+    redis_link_command(fixture->one.link, NULL, NULL, 4, argv);
+    argv[1] = SV("k-peal-sockets#alive");
+    redis_link_command(fixture->one.link, NULL, NULL, 4, argv);
+    ask("SET k-peal-node#alive {}");
+    start(&a, "A");
+    UNTIL(fixture, a.n == 1);
+    assert_int_equal(strncmp(a.ids[0], "gone-", 5), 0);
+    assert_string_equal(ask("EXISTS k-peal-sockets#gone"), "0");
+    assert_string_equal(ask("EXISTS k-peal-sockets#alive"), "1");
+    finish(&a, 0, NULL);
+    UNTIL(fixture, a.feed->stats.finished == 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish_all)
+        TEST(test_takes_all_and_finishes_once),
+        TEST(test_shares_and_gives_back),
+        TEST(test_a_fenced_result_has_no_effect),
+        TEST(test_suspects_come_one_at_a_time),
+        TEST(test_what_is_no_item_is_buried),
+        TEST(test_redis_away),
+        TEST(test_a_lost_gateways_sockets_are_disconnected),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
