@@ -119,13 +119,34 @@ static bool is_place(struct str_view nsp, const struct bus_target *to)
            (!to || (are_rooms(to->rooms, to->nrooms) && are_rooms(to->except, to->nexcept)));
 }
 
-static bool is_json(const struct wk_job *job, struct str_view json, unsigned attachments,
+static bool is_json(const struct wk_core *core, struct str_view json, unsigned attachments,
                     enum json_kind *kind)
 {
     const char *why;
-    unsigned depth = (unsigned)job->core->cfg->socketio_max_json_depth;
+    unsigned depth = (unsigned)core->cfg->socketio_max_json_depth;
     return attachments <= WORK_ATTACHMENTS_MAX && utf8_is_valid(json) &&
            json_scan_value(json, depth, attachments ? (int)attachments : -1, kind, &why);
+}
+
+bool wk_job_may_ask(struct str_view nsp, const struct bus_target *which)
+{
+    return is_place(nsp, which);
+}
+
+bool wk_job_may_emit(const struct wk_core *core, struct str_view nsp, const struct bus_target *to,
+                     struct str_view json, unsigned attachments)
+{
+    enum json_kind kind;
+    struct str_view event;
+    const char *why;
+    return is_place(nsp, to) && is_json(core, json, attachments, &kind) && kind == JSON_ARRAY &&
+           sio_event_is_legal(json, &event, &why);
+}
+
+bool wk_job_may_ack(const struct wk_core *core, struct str_view json, unsigned attachments)
+{
+    enum json_kind kind;
+    return is_json(core, json, attachments, &kind) && kind == JSON_ARRAY;
 }
 
 /* ---- effects */
@@ -171,11 +192,7 @@ bool wk_job_emit(struct wk_job *job, struct str_view nsp, const struct bus_targe
                         .nrooms = to->nrooms,
                         .nexcept = to->nexcept,
                         .nattachments = n};
-    enum json_kind kind;
-    struct str_view event;
-    const char *why;
-    if (!is_place(nsp, to) || !is_json(job, json, n, &kind) || kind != JSON_ARRAY ||
-        !sio_event_is_legal(json, &event, &why) || !wk_result_publish(&job->result, &m))
+    if (!wk_job_may_emit(job->core, nsp, to, json, n) || !wk_result_publish(&job->result, &m))
         return false;
     note_target(job, to);
     return true;
@@ -190,8 +207,7 @@ bool wk_job_ack(struct wk_job *job, struct str_view json, const struct str_view 
                          .json = json,
                          .attachments = attachments,
                          .nattachments = n};
-    enum json_kind kind;
-    if (!is_json(job, json, n, &kind) || kind != JSON_ARRAY) return false;
+    if (!wk_job_may_ack(job->core, json, n)) return false;
     if (item->type != WORK_EVENT || !item->wants_ack || job->is_acked) return true;
     job->is_acked = wk_job_own(job, &job->result, &c);
     return job->is_acked;
@@ -232,7 +248,7 @@ bool wk_job_data(struct wk_job *job, struct str_view json)
 {
     struct node_cmd c = {.type = NODE_DATA, .json = json};
     enum json_kind kind;
-    if (!is_json(job, json, 0, &kind) || !wk_job_own(job, &job->result, &c)) return false;
+    if (!is_json(job->core, json, 0, &kind) || !wk_job_own(job, &job->result, &c)) return false;
     x_free(job->new_data.p);
     job->new_data = (struct wk_name){x_memdup(json.p, json.n), json.n};
     return true;
@@ -282,7 +298,7 @@ bool wk_job_asks(const struct wk_job *job)
 bool wk_job_refuse(struct wk_job *job, struct str_view json)
 {
     enum json_kind kind;
-    if (!is_json(job, json, 0, &kind) || kind != JSON_OBJECT) return false;
+    if (!is_json(job->core, json, 0, &kind) || kind != JSON_OBJECT) return false;
     if (!wk_job_asks(job)) return true;
     x_free(job->refusal.p);
     job->refusal = (struct wk_name){x_memdup(json.p, json.n), json.n};

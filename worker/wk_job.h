@@ -58,6 +58,12 @@ bool wk_job_remote_disconnect(struct wk_job *job, struct str_view nsp,
 /* For items that ask (connect): refuses instead of admitting; json: {"message":…,"data":…}. */
 bool wk_job_refuse(struct wk_job *job, struct str_view json) MUST_CHECK;
 
+/* What the above prove first, for who sends without a job: names, JSON, the event's own rules. */
+bool wk_job_may_emit(const struct wk_core *core, struct str_view nsp, const struct bus_target *to,
+                     struct str_view json, unsigned attachments);
+bool wk_job_may_ack(const struct wk_core *core, struct str_view json, unsigned attachments);
+bool wk_job_may_ask(struct str_view nsp, const struct bus_target *which);
+
 /* The end. done: the effects leave, the item is away. */
 void wk_job_done(struct wk_job *job);
 enum wk_failure {
