@@ -1,14 +1,16 @@
 /* Design notes
  *
- * A job is moved on in the turn's end only (`advance`): callbacks mark it ready. So a handler may end its
- * job inside handle(), and a feed may revoke inside anything, and no pointer goes bad under them.
+ * A job is moved on in the turn's end only (`advance`): callbacks mark it ready. So a handler may
+ * end its job inside handle(), and a feed may revoke inside anything, and no pointer goes bad
+ * under them.
  *
- * Revoking a partition raises its epoch; jobs that came under another one are void, which the next turn's
- * end acts upon. Items that come back with a new lease have the new epoch and are told apart.
+ * Revoking a partition raises its epoch; jobs that came under another one are void, which the next
+ * turn's end acts upon. Items that come back with a new lease have the new epoch and are told
+ * apart.
  *
- * An emit to a room that stands in front of the join of that room, with one behind it, too, is heard
- * by the socket twice: the join goes first, the emits leave together. That is the price of effects that happen
- * once. */
+ * An emit to a room that stands in front of the join of that room, with one behind it, too, is
+ * heard by the socket twice: the join goes first, the emits leave together. That is the price of
+ * effects that happen once. */
 
 /* System */
 #include <assert.h>
@@ -192,8 +194,8 @@ static const struct wk_handler *handler_of(const struct wk_core *core, const str
     return NULL;
 }
 
-/* A connect or a disconnect that nobody wants to know of is no mistake. A connect that asks is not let in
- * by default. */
+/* A connect or a disconnect that nobody wants to know of is no mistake. A connect that asks is not
+ * let in by default. */
 static void no_handler(struct wk_job *job)
 {
     const struct work_item *item = job->item;

@@ -1,9 +1,10 @@
-/* The core of a worker: takes items from a feed, gives them as jobs to handlers, and gives the results
- * back to the feed.
+/* The core of a worker: takes items from a feed, gives them as jobs to handlers, and gives the
+ * results back to the feed.
  *
- * Jobs of one socket run one after the other, in the order of their items; those of different sockets
- * at will. Nothing is run, and nothing given back, inside a callback of the feed or of a handler: that
- * happens in wk_core_flush, a phase of the turn's end. It knows no Redis, no module and no HTTP.
+ * Jobs of one socket run one after the other, in the order of their items; those of different
+ * sockets at will. Nothing is run, and nothing given back, inside a callback of the feed or of a
+ * handler: that happens in wk_core_flush, a phase of the turn's end. It knows no Redis, no module
+ * and no HTTP.
  *
  * Order of making: core, feed (wk_core_feed_events, the core as arg), wk_core_set_feed, handlers. */
 #ifndef PEAL_WK_CORE_H
@@ -34,8 +35,8 @@ struct wk_core_stats {
 
 #define WK_SYNC_MS 2000 /* the longest wait for a gateway to say that it hears a room */
 
-/* cfg, loop, bus and questions are borrowed for its life; questions may be NULL (then nothing can be
- * asked). NULL with *err filled if the configuration does not allow it. Gives: wk_core_free. */
+/* cfg, loop, bus and questions are borrowed for its life; questions may be NULL (then nothing can
+ * be asked). NULL with *err filled if the configuration does not allow it. Gives: wk_core_free. */
 struct wk_core *wk_core_new(const struct cfg *cfg, struct loop *loop, struct bus *bus,
                             struct questions *q, struct cfg_error *err);
 /* Takes the feed, which is freed with the core. */

@@ -12,8 +12,8 @@
 /*   WAITS ─ its turn ─▶ RUNS ─ done, fail ─▶ ENDED ─┬─ nothing to hear ─▶ (finish or bury, freed)
  *     ▲                  │ ▲                        ├─ joins before emits ─▶ STEPS ─▶ SYNCS ─▶ HEARD ─▶ (finish)
  *     │                  │ └──────── PAUSED ◀───────┘ failed, attempts left
- *   item                 └─ revoked ─▶ VOID ─ the handler ends ─▶ (freed)
- */
+ *   item                └─ revoked ─▶ VOID ─ the handler ends ─▶ (freed)
+ * */
 enum wk_job_state {
     WK_JOB_WAITS,  /* for those of its socket before it */
     WK_JOB_RUNS,   /* in the hands of its handler */

@@ -1,8 +1,9 @@
 /* Design notes
  *
- * What a handler asks for is proved here, before it is kept: a module's or a backend's mistake fails its
- * own item and reaches no client. `early` holds the joins a second time: if an emit behind a join is
- * for that room, they leave first and once more with the rest, where they then change nothing. */
+ * What a handler asks for is proved here, before it is kept: a module's or a backend's mistake
+ * fails its own item and reaches no client. `early` holds the joins a second time: if an emit
+ * behind a join is for that room, they leave first and once more with the rest, where they then
+ * change nothing. */
 
 /* System */
 #include <assert.h>
@@ -159,6 +160,13 @@ bool wk_job_own(struct wk_job *job, struct wk_result *to, struct node_cmd *c)
     return wk_result_direct(to, job->item->gateway, c);
 }
 
+bool wk_job_claim_ack(struct wk_job *job)
+{
+    if (job->item->type != WORK_EVENT || !job->item->wants_ack || job->is_acked) return false;
+    job->is_acked = true;
+    return true;
+}
+
 static bool has_joined(const struct wk_job *job, struct str_view room)
 {
     for (size_t i = 0; i < job->njoined; i++)
@@ -166,8 +174,8 @@ static bool has_joined(const struct wk_job *job, struct str_view room)
     return false;
 }
 
-/* The gateway hears a room only if it has members of it: is one of the target's new to it, perhaps?
- * A connect that asks is in no room at all before it is admitted. */
+/* The gateway hears a room only if it has members of it: is one of the target's new to it,
+ * perhaps? A connect that asks is in no room at all before it is admitted. */
 static void note_target(struct wk_job *job, const struct bus_target *to)
 {
     job->emits = true;

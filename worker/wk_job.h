@@ -1,10 +1,10 @@
-/* A job: one item in the hands of a handler. Handlers (C modules, HTTP) get jobs from the core, which
- * gives out those of one socket one after the other, those of different sockets at will, and ends each
- * exactly once by wk_job_done() or wk_job_fail().
+/* A job: one item in the hands of a handler. Handlers (C modules, HTTP) get jobs from the core,
+ * which gives out those of one socket one after the other, those of different sockets at will, and
+ * ends each exactly once by wk_job_done() or wk_job_fail().
  *
  * Effects are kept with the job and leave when it is done (wk_feed.h); none leaves if it fails. A
- * handler that asks for a join and then for an emit gets just that: the core waits in between until
- * the gateway hears the room. */
+ * handler that asks for a join and then for an emit gets just that: the core waits in between
+ * until the gateway hears the room. */
 #ifndef PEAL_WK_JOB_H
 #define PEAL_WK_JOB_H
 
@@ -20,8 +20,8 @@ struct wk_handler {
     bool (*takes)(void *ctx, const struct work_item *item);
     /* Handle it, now or later. The job is the handler's until it has ended it, or `abandon`. */
     void (*handle)(void *ctx, struct wk_job *job);
-    /* The lease is gone, or the worker stops in a hurry: the job's result does not count any more; end
-     * it soon (wk_job_done is fine). For jobs that handle() has returned from. */
+    /* The lease is gone, or the worker stops in a hurry: the job's result does not count any more;
+     * end it soon (wk_job_done is fine). For jobs that handle() has returned from. */
     void (*abandon)(void *ctx, struct wk_job *job);
     void (*free)(void *ctx);
 };
@@ -34,13 +34,15 @@ struct wk_core *wk_job_core(const struct wk_job *job);
 void wk_job_set_ctx(struct wk_job *job, void *ctx);
 void *wk_job_ctx(const struct wk_job *job);
 
-/* Effects. Each copies. False: too many or too large for one item, or a name that is not allowed; the
- * job should fail. nsp: the namespace the target is in. */
+/* Effects. Each copies. False: too many or too large for one item, or a name that is not allowed;
+ * the job should fail. nsp: the namespace the target is in. */
 bool wk_job_emit(struct wk_job *job, struct str_view nsp, const struct bus_target *to,
                  struct str_view json, const struct str_view *attachments, unsigned n) MUST_CHECK;
 /* Answers the client's event; nothing if it asked for no ack, or has one already. json: array. */
 bool wk_job_ack(struct wk_job *job, struct str_view json, const struct str_view *attachments,
                 unsigned n) MUST_CHECK;
+/* The ack will be sent by other means. False: none is wanted, or it is given already. */
+bool wk_job_claim_ack(struct wk_job *job) MUST_CHECK;
 /* The item's own socket enters or leaves a room … */
 bool wk_job_join(struct wk_job *job, struct str_view room) MUST_CHECK;
 bool wk_job_leave(struct wk_job *job, struct str_view room) MUST_CHECK;

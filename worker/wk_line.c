@@ -1,9 +1,10 @@
 /* Design notes
  *
- * An item carries the socket's data as the gateway had it when the item was sent. A job before it may have
- * set other data meanwhile, which only the worker knows; so the line keeps what was set last, also
- * for a while after its last job: items that were sent before the gateway heard of it are still on
- * their way. Nobody else sets the data of a socket, whose items are all in one partition. */
+ * An item carries the socket's data as the gateway had it when the item was sent. A job before it
+ * may have set other data meanwhile, which only the worker knows; so the line keeps what was set
+ * last, also for a while after its last job: items that were sent before the gateway heard of it
+ * are still on their way. Nobody else sets the data of a socket, whose items are all in one
+ * partition. */
 
 /* Util */
 #include "util/x_alloc.h"
