@@ -121,6 +121,26 @@ static bool check_secret(const struct cfg *c, struct cfg_error *err)
     return cfg_row_error(err, "auth.secret: auth.secret_file is set, too: one of them only");
 }
 
+#define KEY_MIN 16 /* bytes of keys that programs have, not people */
+
+/* A key, or the file that holds it. */
+static bool check_key(const char *name, const char *key, const char *file, struct cfg_error *err)
+{
+    if (key[0] && file[0])
+        return cfg_row_error(err, "%s: %s_file is set, too: one of them only", name, name);
+    if (key[0] && strlen(key) < KEY_MIN)
+        return cfg_row_error(err, "%s: has %zu bytes: at least %d are needed", name, strlen(key),
+                             KEY_MIN);
+    return true;
+}
+
+static bool check_keys(const struct cfg *c, struct cfg_error *err)
+{
+    return check_key("worker.http_secret", c->worker_http_secret, c->worker_http_secret_file,
+                     err) &&
+           check_key("admin.api_key", c->admin_api_key, c->admin_api_key_file, err);
+}
+
 /* --- redis, bus */
 
 static bool check_sentinels(const struct cfg *c, const struct redis_target *t,
@@ -215,5 +235,5 @@ bool cfg_check(struct cfg *c, struct cfg_error *err)
            check_namespaces(&c->socketio_namespaces, err) && check_cors(c, err) &&
            check_secret(c, err) && check_cookie("auth.cookie", c->auth_cookie, err) &&
            check_routes(&c->routes_events, err) && check_redis(c, err) && check_bus(c, err) &&
-           check_processes(c, err);
+           check_processes(c, err) && check_keys(c, err);
 }

@@ -10,7 +10,7 @@ BEGIN {
     rungs["proto"] = "util proto"
     rungs["cluster"] = "util proto cluster"
     rungs["io"] = "util proto cluster io"
-    third = "^(event2/|libwebsockets|jwt|jansson|hiredis|openssl/|zlib|cmocka|uthash|utlist|utarray)"
+    third = "^(event2/|curl/|libwebsockets|jwt|jansson|hiredis|openssl/|zlib|cmocka|uthash|utlist|utarray)"
 }
 {
     name = $0
@@ -42,6 +42,8 @@ BEGIN {
     if (name == "jwt.h" && file != "gateway/gw_auth.c") bad("libjwt belongs to gateway/gw_auth.c")
     if (name ~ /^hiredis/ && file !~ /^common\/io\/redis_[a-z]*\.c$/)
         bad("hiredis belongs to common/io/redis_*.c")
+    if (name ~ /^curl\// && file != "worker/wk_fetch.c")
+        bad("libcurl belongs to worker/wk_fetch.c")
     if (name ~ /^event2\/http/ && file != "common/io/admin.c")
         bad("the HTTP server of libevent belongs to common/io/admin.c")
     if (area == "common" && (rung == "util" || rung == "proto")) bad("common/" rung " uses no library")

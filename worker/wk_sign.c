@@ -1,0 +1,87 @@
+/* System */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+/* Third party */
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+/* Util */
+#include "util/log.h"
+#include "util/x_alloc.h"
+/* Cluster */
+#include "cluster/cfg_row.h"
+/* This process */
+#include "wk_sign.h"
+
+#define KEY_MAX 4096
+
+static bool read_file(struct wk_sign_key *key, const char *path, struct cfg_error *err)
+{
+    static const char name[] = "worker.http_secret_file";
+    char text[KEY_MAX + 2];
+    FILE *f = fopen(path, "rbe");
+    if (!f) return cfg_row_error(err, "%s: \"%s\": %s", name, path, strerror(errno));
+    errno = 0;
+    size_t n = fread(text, 1, sizeof(text), f);
+    int error = ferror(f) ? errno : 0;
+    fclose(f);
+    bool too_long = n == sizeof(text);
+    if (n && text[n - 1] == '\n') n--; /* it comes from the editor */
+    if (n && text[n - 1] == '\r') n--;
+    if (!error && !too_long) *key = (struct wk_sign_key){x_memdup(text, n), n};
+    explicit_bzero(text, sizeof(text));
+    if (error) return cfg_row_error(err, "%s: \"%s\": %s", name, path, strerror(error));
+    if (too_long)
+        return cfg_row_error(err, "%s: \"%s\": longer than %d bytes", name, path, KEY_MAX);
+    if (key->n >= WK_SIGN_KEY_MIN) return true;
+    return cfg_row_error(err, "%s: \"%s\": has %zu bytes: at least %d are needed", name, path,
+                         key->n, WK_SIGN_KEY_MIN);
+}
+
+bool wk_sign_key_read(struct wk_sign_key *key, const struct cfg *cfg, struct cfg_error *err)
+{
+    const char *secret = cfg->worker_http_secret;
+    *key = (struct wk_sign_key){NULL, 0};
+    if (cfg->worker_http_secret_file[0]) return read_file(key, cfg->worker_http_secret_file, err);
+    if (secret[0]) *key = (struct wk_sign_key){x_strdup(secret), strlen(secret)};
+    return true;
+}
+
+void wk_sign_key_fini(struct wk_sign_key *key)
+{
+    if (key->p) x_free_secret(key->p, key->n);
+    key->p = NULL;
+}
+
+static void put_hex(char *to, const unsigned char *from, size_t n)
+{
+    static const char hex[] = "0123456789abcdef";
+    for (size_t i = 0; i < n; i++) {
+        to[2 * i] = hex[from[i] >> 4];
+        to[2 * i + 1] = hex[from[i] & 15];
+    }
+    to[2 * n] = '\0';
+}
+
+void wk_sign(const struct wk_sign_key *key, int64_t t, struct str_view body, char out[WK_SIGN_MAX])
+{
+    unsigned char mac[32];
+    size_t n = 0;
+    char digest[] = "SHA256";
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+                           OSSL_PARAM_construct_end()};
+    EVP_MAC *mac_type = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    EVP_MAC_CTX *ctx = mac_type ? EVP_MAC_CTX_new(mac_type) : NULL;
+    int at = snprintf(out, WK_SIGN_MAX, "t=%lld", (long long)t);
+    const void *time = out + 2;
+    bool ok = ctx && EVP_MAC_init(ctx, (const unsigned char *)key->p, key->n, params) &&
+              EVP_MAC_update(ctx, time, (size_t)at - 2) &&
+              EVP_MAC_update(ctx, (const unsigned char *)".", 1) &&
+              EVP_MAC_update(ctx, (const unsigned char *)body.p, body.n) &&
+              EVP_MAC_final(ctx, mac, &n, sizeof(mac)) && n == sizeof(mac);
+    EVP_MAC_CTX_free(ctx);
+    EVP_MAC_free(mac_type);
+    if (!ok) log_fatal("OpenSSL gives no HMAC-SHA256");
+    at += snprintf(out + at, (size_t)(WK_SIGN_MAX - at), ",v1=");
+    put_hex(out + at, mac, sizeof(mac));
+}
