@@ -71,6 +71,7 @@ struct gateway {
 
     struct gw_conn *dirty_conns; /* have something to write; see gw_conn.c */
     struct gw_conn *dead_conns;  /* closed in this turn, freed at its end */
+    struct gw_conn *stuck_conns; /* took less than they were given; see gw_conn_sweep() */
     struct gw_http *dirty_https;
     struct gw_http *dead_https;
 

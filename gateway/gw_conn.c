@@ -73,6 +73,32 @@ size_t gw_conn_max_message(const struct gw_conn *c)
     return (size_t)(c->is_trusted || max < pending ? max : pending);
 }
 
+/* ---- who did not take all; a sweep looks only at these, so idle connections cost it nothing */
+
+static bool is_stuck(const struct gw_conn *c)
+{
+    return c->queue.n || (c->ws && !gw_ws_is_writable(c->ws));
+}
+
+static void stuck_add(struct gw_conn *c)
+{
+    struct gateway *gw = c->gw;
+    if (c->is_listed) return;
+    c->is_listed = true;
+    c->stuck_prev = NULL;
+    c->stuck_next = gw->stuck_conns;
+    if (c->stuck_next) c->stuck_next->stuck_prev = c;
+    gw->stuck_conns = c;
+}
+
+static void stuck_remove(struct gw_conn *c)
+{
+    if (!c->is_listed) return;
+    c->is_listed = false;
+    *(c->stuck_prev ? &c->stuck_prev->stuck_next : &c->gw->stuck_conns) = c->stuck_next;
+    if (c->stuck_next) c->stuck_next->stuck_prev = c->stuck_prev;
+}
+
 /* ---- what the session asks for (eio_session.h) */
 
 static struct gw_conn *conn_of(struct eio_session *s)
@@ -152,6 +178,7 @@ static void on_closed(struct eio_session *s, enum close_reason reason)
     assert(!c->is_dead);
     c->is_dead = true;
     wheel_drop(loop_wheel(gw->loop), &c->timer);
+    stuck_remove(c);
     HASH_DEL(gw->conns, c);
     gw->nconns--;
     if (c->is_over) gw->gauge.closing--;
@@ -220,7 +247,7 @@ static struct gw_conn *conn_new(struct gateway *gw, const struct gw_http *http,
     c->timer.fire = on_timer;
     c->token = token.text;
     c->token_from = (uint8_t)token.from;
-    c->opened_at = c->progress_at = now;
+    c->progress_at = now;
     c->is_trusted = strcmp(gw->cfg->auth_mode, "none") == 0;
     set_addr(c, &http->peer);
     id_make(c->sid, gw->node);
@@ -478,6 +505,7 @@ bool gw_conn_phase(struct gateway *gw)
         if (!c->is_dead) {
             flush_conn(c);
             arm(c);
+            if (is_stuck(c)) stuck_add(c);
         }
     }
     while (gw->dead_conns) {
@@ -514,19 +542,13 @@ const char *gw_conn_transport(const struct gw_conn *c)
     return c->eio.transport == EIO_WEBSOCKET ? "websocket" : "polling";
 }
 
-static bool is_stuck(const struct gw_conn *c)
-{
-    return c->queue.n || (c->ws && !gw_ws_is_writable(c->ws));
-}
-
 void gw_conn_sweep(struct gateway *gw)
 {
     uint64_t now = loop_now(gw->loop), max = (uint64_t)gw->cfg->queue_max_age;
-    struct gw_conn *c, *next;
-    HASH_ITER(hh, gw->conns, c, next)
-    {
+    for (struct gw_conn *c = gw->stuck_conns, *next; c; c = next) {
+        next = c->stuck_next;
         if (!is_stuck(c))
-            c->progress_at = now;
+            stuck_remove(c);
         else if (now - c->progress_at > max)
             gw_conn_doom(c, REASON_SLOW_AGE);
     }

@@ -38,6 +38,7 @@ struct gw_conn {
     struct gateway *gw;
     UT_hash_handle hh; /* gateway's conns, by sid */
     char sid[ID_LEN];
+    uint32_t jsonp;           /* as in struct gw_wire, of the handshake */
     struct wheel_entry timer; /* the session's next deadline */
 
     struct gw_ws *ws, *probe;   /* current and upgrading WebSocket */
@@ -48,16 +49,17 @@ struct gw_conn {
     uint64_t progress_at;  /* when the client last took something, or had nothing waiting */
 
     struct gw_conn *dirty_next, *dead_next;
+    struct gw_conn *stuck_prev, *stuck_next; /* the gateway's list of those that did not take all */
     bool is_dirty, is_dead, is_corked;
     bool handshake_answered : 1;
-    bool poll_b64 : 1; /* V3: the polling client takes no binary payloads */
-    bool is_over;      /* the upper layer has been told the end */
-    uint8_t ws_form;   /* enum gw_ws_form, of the current or the upgrading WebSocket */
-    uint8_t reason;    /* enum close_reason, once dead */
-    uint8_t doom;      /* enum close_reason to close with at the turn's end; 0: none */
+    bool poll_b64 : 1;  /* V3: the polling client takes no binary payloads */
+    bool is_listed : 1; /* on the list of the stuck */
+    bool is_over;       /* the upper layer has been told the end */
+    uint8_t ws_form;    /* enum gw_ws_form, of the current or the upgrading WebSocket */
+    uint8_t reason;     /* enum close_reason, once dead */
+    uint8_t doom;       /* enum close_reason to close with at the turn's end; 0: none */
 
     uint8_t addr[16]; /* peer, IPv4 mapped into IPv6 */
-    uint64_t opened_at;
 
     /* --- the upper layer's (Socket.IO) */
     struct gw_socket *sockets;        /* list */
@@ -69,7 +71,6 @@ struct gw_conn {
     bool is_trusted;    /* some socket is authenticated: the budget above is lifted */
     uint8_t token_from; /* enum gw_auth_source of token and identity */
     uint16_t joins;     /* CONNECT packets in the second that began at joins_since */
-    uint32_t jsonp;     /* as in struct gw_wire, of the handshake (not the upper layer's) */
     uint64_t joins_since;
 };
 
