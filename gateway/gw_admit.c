@@ -20,8 +20,8 @@ struct admission {
     char id[GW_SOCKET_ID_MAX];
     bool by_event, wants_ack, is_renewal;
     uint64_t ack_id;
-    size_t auth_len;
-    char auth[];
+    struct str_view
+        auth; /* what the client said at CONNECT; a waiting one's is behind the struct */
 };
 
 /* ---- wishes */
@@ -38,12 +38,11 @@ static void unwish(struct str_view room, void *arg)
     a->gw->bus->ops->leave(a->gw->bus, a->nsp->view, room);
 }
 
-static void free_admission(struct admission *a)
+static void release(struct admission *a)
 {
     gw_socket_each_identity_room(a->identity, unwish, a);
     gw_nsp_rele(a->nsp);
     gw_identity_rele(a->identity);
-    x_free(a);
 }
 
 /* ---- the end of waiting */
@@ -64,8 +63,17 @@ static void admit(struct gw_socket *s, const struct admission *a)
         gw_socket_say_connected(s);
     gw_socket_admit(s, a->identity);
     gw_login_arm(s);
-    if (handler && handler->connect)
-        handler->connect(handler->ctx, s, sv_make(a->auth, a->auth_len));
+    if (handler && handler->connect) handler->connect(handler->ctx, s, a->auth);
+}
+
+static void decide(struct gw_socket *s, enum bus_outcome outcome, const struct admission *a)
+{
+    if (outcome == BUS_TAKEN && a->is_renewal)
+        say_authenticated(s, a);
+    else if (outcome == BUS_TAKEN)
+        admit(s, a);
+    else /* a refusal would be final for the client; so it tries again, perhaps elsewhere */
+        gw_conn_doom(s->conn, REASON_BUS_UNAVAILABLE);
 }
 
 static void on_heard(enum bus_outcome outcome, void *arg)
@@ -73,73 +81,71 @@ static void on_heard(enum bus_outcome outcome, void *arg)
     struct admission *a = arg;
     struct gw_socket *s = NULL;
     HASH_FIND(hh, a->nsp->by_id, a->id, a->id_len, s);
-    if (s && s->serial != a->serial) s = NULL;
-    if (s && outcome == BUS_TAKEN && a->is_renewal)
-        say_authenticated(s, a);
-    else if (s && outcome == BUS_TAKEN)
-        admit(s, a);
-    else if (s) /* a refusal would be final for the client; so it tries again, perhaps elsewhere */
-        gw_conn_doom(s->conn, REASON_BUS_UNAVAILABLE);
-    free_admission(a);
+    if (s && s->serial == a->serial) decide(s, outcome, a);
+    release(a);
+    x_free(a);
 }
 
-static void wait_for_bus(struct gw_socket *s, struct admission *a)
+static struct admission *keep(const struct gw_socket *s, const struct admission *a)
+{
+    struct admission *kept = x_malloc(sizeof(*kept) + a->auth.n);
+    *kept = *a;
+    kept->serial = s->serial;
+    kept->id_len = s->id_len;
+    memcpy(kept->id, s->id, s->id_len);
+    if (a->auth.n) memcpy(kept + 1, a->auth.p, a->auth.n);
+    kept->auth.p = (const char *)(kept + 1);
+    return kept;
+}
+
+/* If the bus hears already (it always does without Redis) nothing is kept. */
+static void ask_bus(struct gw_socket *s, struct gw_identity *identity, struct admission *a)
 {
     struct bus *bus = s->conn->gw->bus;
     a->gw = s->conn->gw;
     a->nsp = s->nsp;
     gw_nsp_hold(a->nsp);
-    a->serial = s->serial;
-    a->id_len = s->id_len;
-    memcpy(a->id, s->id, s->id_len);
+    if (identity) a->identity = gw_identity_hold(identity);
     gw_socket_each_identity_room(a->identity, wish, a);
     if (bus->ops->is_synced(bus)) {
-        on_heard(BUS_TAKEN, a);
+        decide(s, BUS_TAKEN, a);
+        release(a);
         return;
     }
     a->gw->bus_waits = true;
-    bus->ops->sync(bus, on_heard, a);
+    bus->ops->sync(bus, on_heard, keep(s, a));
 }
 
 static void begin(struct gw_socket *s, struct gw_identity *identity, struct admission *a)
 {
-    if (identity) a->identity = gw_identity_hold(identity);
     s->is_admitting = true;
     wheel_drop(loop_wheel(s->conn->gw->loop), &s->timer);
-    wait_for_bus(s, a);
+    ask_bus(s, identity, a);
 }
 
 void gw_admit_connect(struct gw_socket *s, struct gw_identity *identity, struct str_view auth)
 {
-    struct admission *a = x_calloc(1, sizeof(*a) + auth.n);
-    a->auth_len = auth.n;
-    memcpy(a->auth, auth.p, auth.n);
-    begin(s, identity, a);
+    begin(s, identity, &(struct admission){.auth = auth});
 }
 
-static struct admission *asked_by(const struct gw_event *e)
+static struct admission asked_by(const struct gw_event *e)
 {
-    struct str_view auth = SV("{}");
-    struct admission *a = x_calloc(1, sizeof(*a) + auth.n);
-    a->by_event = true;
-    a->wants_ack = e->wants_ack;
-    a->ack_id = e->ack_id;
-    a->auth_len = auth.n;
-    memcpy(a->auth, auth.p, auth.n);
-    return a;
+    return (struct admission){
+        .by_event = true, .wants_ack = e->wants_ack, .ack_id = e->ack_id, .auth = SV("{}")};
 }
 
 void gw_admit_authenticate(struct gw_socket *s, struct gw_identity *identity,
                            const struct gw_event *e)
 {
-    begin(s, identity, asked_by(e));
+    struct admission a = asked_by(e);
+    begin(s, identity, &a);
 }
 
 void gw_admit_renew(struct gw_socket *s, struct gw_identity *identity, const struct gw_event *e)
 {
-    struct admission *a = asked_by(e);
-    a->is_renewal = true;
+    struct admission a = asked_by(e);
+    a.is_renewal = true;
     gw_socket_renew(s, identity);
     gw_login_arm(s);
-    wait_for_bus(s, a);
+    ask_bus(s, NULL, &a);
 }

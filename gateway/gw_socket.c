@@ -79,10 +79,13 @@ struct gw_socket *gw_socket_of(struct gw_conn *c, struct str_view nsp)
 
 static void user_room(const struct gw_identity *id, gw_room_cb act, void *arg)
 {
-    char name[GW_ROOM_MAX + 1];
-    if (!id->sub.n) return;
-    int n = snprintf(name, sizeof(name), "user:%.*s", SV_ARG(id->sub));
-    if (n > 0 && (size_t)n < sizeof(name)) act(sv_make(name, (size_t)n), arg);
+    static const char user[] = "user:";
+    char name[GW_ROOM_MAX];
+    size_t n = sizeof(user) - 1;
+    if (!id->sub.n || n + id->sub.n > sizeof(name)) return;
+    memcpy(name, user, n);
+    memcpy(name + n, id->sub.p, id->sub.n);
+    act(sv_make(name, n + id->sub.n), arg);
 }
 
 static void claim_rooms(const struct gw_identity *id, gw_room_cb act, void *arg)
