@@ -12,6 +12,9 @@ struct event_base;
 struct lws_context;
 struct lws_context_creation_info;
 
+/* Bytes the library reads at a time, and keeps for each connection. */
+#define GW_LWS_RX 512
+
 /* Fills the fields of info that choose our loop. base lives as long as the context. Exits if the
  * library's version cannot work. */
 void gw_lws_loop_prepare(struct lws_context_creation_info *info, struct event_base *base);

@@ -9,7 +9,7 @@
  *   CLOSE_WAIT_MS to answer. Waiting sockets are on a list in the order of their deadlines (all wait
  *   equally long), because the library's own timers are a sorted list that many closes at once would
  *   make quadratic.
- * - The library's per-session memory is our struct, so a WebSocket costs no allocation of ours. */
+ * - The library's per-session memory is our struct, so an idle WebSocket costs no allocation of ours. */
 
 /* System */
 #include <assert.h>
@@ -32,19 +32,25 @@
 
 #define CLOSE_WAIT_MS 3000
 #define TICK_MS 1000
-#define RX_SIZE 512         /* bytes the library reads at a time, and keeps per connection */
 #define TX_SIZE (64u << 20) /* no cutting of writes */
 #define MAX_REST 65536
 #define HEADER_MAX 512 /* values of the canonical request */
 
+/* A WebSocket on its way out: our close frame waits for its answer. */
+struct closing {
+    struct gw_ws *ws;
+    struct closing *prev, *next;
+    uint64_t by;
+};
+
+/* One for each client, mostly idle: what few need at a time is behind pointers. */
 struct gw_ws {
-    struct gw_ws_context *cx;
-    struct lws *wsi;
-    void *owner;               /* NULL once closing */
-    struct gw_ws *prev, *next; /* closing list */
-    uint64_t close_by;
-    struct buf in; /* a message that comes in several pieces */
-    bool closing, half_closed, peer_closed, too_large;
+    struct lws *wsi;         /* NULL: not established */
+    void *owner;             /* NULL once closing */
+    struct buf *in;          /* a message that comes in several pieces; else NULL */
+    struct closing *closing; /* NULL: not closing */
+    uint32_t max_message;
+    bool half_closed, peer_closed, too_large;
     bool is_corked; /* until the first write */
 };
 
@@ -54,7 +60,7 @@ struct gw_ws_context {
     struct lws_vhost *vhost;
     const struct gw_ws_events *events;
     size_t max_message;
-    struct gw_ws *closing_first, *closing_last;
+    struct closing *closing_first, *closing_last;
     uint64_t tick_at;
     unsigned count;
     /* during gw_ws_adopt() */
@@ -64,26 +70,33 @@ struct gw_ws_context {
     struct str_view adopt_headers;
 };
 
+static struct gw_ws_context *context_of(const struct gw_ws *ws)
+{
+    return lws_context_user(lws_get_context(ws->wsi));
+}
+
 /* ---- closing list */
 
 static void closing_add(struct gw_ws *ws)
 {
-    struct gw_ws_context *cx = ws->cx;
-    ws->closing = true;
-    ws->close_by = loop_now(cx->loop) + CLOSE_WAIT_MS;
-    ws->prev = cx->closing_last;
-    ws->next = NULL;
-    *(ws->prev ? &ws->prev->next : &cx->closing_first) = ws;
-    cx->closing_last = ws;
+    struct gw_ws_context *cx = context_of(ws);
+    struct closing *c = x_malloc(sizeof(*c));
+    *c = (struct closing){
+        .ws = ws, .prev = cx->closing_last, .by = loop_now(cx->loop) + CLOSE_WAIT_MS};
+    *(c->prev ? &c->prev->next : &cx->closing_first) = c;
+    cx->closing_last = c;
+    ws->closing = c;
 }
 
 static void closing_remove(struct gw_ws *ws)
 {
-    struct gw_ws_context *cx = ws->cx;
-    if (!ws->closing) return;
-    ws->closing = false;
-    *(ws->prev ? &ws->prev->next : &cx->closing_first) = ws->next;
-    *(ws->next ? &ws->next->prev : &cx->closing_last) = ws->prev;
+    struct gw_ws_context *cx = context_of(ws);
+    struct closing *c = ws->closing;
+    if (!c) return;
+    ws->closing = NULL;
+    *(c->prev ? &c->prev->next : &cx->closing_first) = c->next;
+    *(c->next ? &c->next->prev : &cx->closing_last) = c->prev;
+    x_free(c);
 }
 
 static void half_close(struct gw_ws *ws)
@@ -105,9 +118,10 @@ static void cork(int fd, int on)
 static int on_established(struct gw_ws_context *cx, struct gw_ws *ws, struct lws *wsi)
 {
     if (!cx->adopting) return -1; /* cannot be: only adoption brings WebSockets */
-    *ws = (struct gw_ws){
-        .cx = cx, .wsi = wsi, .owner = cx->adopt_owner, .is_corked = cx->adopt_corked};
-    buf_init(&ws->in, cx->max_message);
+    *ws = (struct gw_ws){.wsi = wsi,
+                         .owner = cx->adopt_owner,
+                         .max_message = (uint32_t)cx->max_message,
+                         .is_corked = cx->adopt_corked};
     cx->adopted = ws;
     cx->count++;
     if (ws->owner) cx->events->opened(ws->owner, ws);
@@ -121,22 +135,40 @@ static int refuse_large(struct gw_ws *ws)
     return -1;
 }
 
+static void drop_pieces(struct gw_ws *ws)
+{
+    if (ws->in) buf_fini(ws->in);
+    x_free(ws->in);
+    ws->in = NULL;
+}
+
+/* Adds a piece to those that came before. */
+static bool keep_piece(struct gw_ws *ws, const char *p, size_t n)
+{
+    if (!ws->in) {
+        ws->in = x_malloc(sizeof(*ws->in));
+        buf_init(ws->in, ws->max_message);
+    }
+    return lws_remaining_packet_payload(ws->wsi) <= ws->max_message && buf_add(ws->in, p, n);
+}
+
 static int on_receive(struct gw_ws *ws, const char *p, size_t n)
 {
     if (!ws->owner) return 0; /* we are closing: what still comes is not wanted */
     struct lws *wsi = ws->wsi;
+    const struct gw_ws_events *events = context_of(ws)->events;
     bool whole = lws_is_final_fragment(wsi) && !lws_remaining_packet_payload(wsi);
-    if (whole && ws->in.n == 0) {
-        if (n > ws->in.max) return refuse_large(ws);
-        ws->cx->events->message(ws->owner, ws, lws_frame_is_binary(wsi), sv_make(p, n));
+    if (whole && !ws->in) {
+        if (n > ws->max_message) return refuse_large(ws);
+        events->message(ws->owner, ws, lws_frame_is_binary(wsi), sv_make(p, n));
         return 0;
     }
-    if (lws_remaining_packet_payload(wsi) > ws->in.max) return refuse_large(ws);
-    if (!buf_add(&ws->in, p, n)) return refuse_large(ws);
+    if (!keep_piece(ws, p, n)) return refuse_large(ws);
     if (!whole) return 0;
-    struct buf message = ws->in; /* the owner may close us meanwhile */
-    buf_init(&ws->in, message.max);
-    ws->cx->events->message(ws->owner, ws, lws_frame_is_binary(wsi), buf_view(&message));
+    struct buf message = *ws->in; /* the owner may close us meanwhile */
+    *ws->in = (struct buf){0};
+    drop_pieces(ws);
+    events->message(ws->owner, ws, lws_frame_is_binary(wsi), buf_view(&message));
     buf_fini(&message);
     return 0;
 }
@@ -146,7 +178,7 @@ static void tell_closed(struct gw_ws *ws, enum close_reason reason)
     void *owner = ws->owner;
     ws->owner = NULL;
     if (!owner) return;
-    ws->cx->events->closed(owner, ws, reason);
+    context_of(ws)->events->closed(owner, ws, reason);
 }
 
 static int on_peer_close(struct gw_ws *ws)
@@ -159,13 +191,14 @@ static int on_peer_close(struct gw_ws *ws)
 
 static void on_closed(struct gw_ws *ws)
 {
-    if (!ws->cx) return; /* never established */
-    if (ws->cx->adopted == ws) ws->cx->adopted = NULL;
+    if (!ws->wsi) return; /* never established */
+    struct gw_ws_context *cx = context_of(ws);
+    if (cx->adopted == ws) cx->adopted = NULL;
     closing_remove(ws);
     tell_closed(ws, ws->too_large ? REASON_TRANSPORT_ERROR : REASON_TRANSPORT_CLOSE);
-    buf_fini(&ws->in);
-    ws->cx->count--;
-    ws->cx = NULL;
+    drop_pieces(ws);
+    cx->count--;
+    ws->wsi = NULL;
 }
 
 static int add_headers(struct gw_ws_context *cx, struct lws_process_html_args *args)
@@ -205,7 +238,7 @@ static const struct lws_protocols protocols[] = {
     {.name = "peal",
      .callback = on_lws,
      .per_session_data_size = sizeof(struct gw_ws),
-     .rx_buffer_size = RX_SIZE,
+     .rx_buffer_size = GW_LWS_RX,
      .tx_packet_size = TX_SIZE},
     {0},
 };
@@ -269,8 +302,8 @@ static void give_up_output(struct gw_ws *ws)
 bool gw_ws_context_phase(struct gw_ws_context *cx)
 {
     uint64_t now = loop_now(cx->loop);
-    while (cx->closing_first && cx->closing_first->close_by <= now) {
-        struct gw_ws *ws = cx->closing_first;
+    while (cx->closing_first && cx->closing_first->by <= now) {
+        struct gw_ws *ws = cx->closing_first->ws;
         closing_remove(ws);
         if (lws_partial_buffered(ws->wsi)) give_up_output(ws);
         lws_set_timeout(ws->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_SYNC);
@@ -323,7 +356,8 @@ struct gw_ws *gw_ws_adopt(struct gw_ws_context *cx, int fd, struct str_view key,
 
 void gw_ws_set_limit(struct gw_ws *ws, size_t max_message)
 {
-    ws->in.max = max_message;
+    ws->max_message = (uint32_t)max_message;
+    if (ws->in) ws->in->max = max_message;
 }
 
 bool gw_ws_is_writable(const struct gw_ws *ws)
@@ -351,7 +385,7 @@ void gw_ws_close(struct gw_ws *ws, unsigned code)
     static const char none[] = {(char)0x88, 0};
     const char with_code[] = {(char)0x88, 2, (char)(code >> 8), (char)code};
     ws->owner = NULL;
-    buf_fini(&ws->in);
+    drop_pieces(ws);
     if (ws->closing) return;
     closing_add(ws);
     if (ws->peer_closed) return;
