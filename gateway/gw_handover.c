@@ -1,3 +1,10 @@
+/* Design notes
+ *
+ * A descriptor that has been handed over is closed a turn later. libevent tells the kernel together,
+ * before it waits, what it has been told (io/loop.c): closed at once, the connection would stay in
+ * this process's epoll set for as long as the other process has it open, under a number that is
+ * somebody else's by then. */
+
 /* System */
 #include <assert.h>
 #include <errno.h>
@@ -21,6 +28,8 @@
 struct gw_handover {
     struct gateway *gw;
     struct event *readable;
+    int *gone; /* descriptors to be closed in the next turn */
+    size_t ngone, size;
 };
 
 /* What recvmsg() gives beside bytes. */
@@ -161,6 +170,9 @@ void gw_handover_free(struct gw_handover *h)
 {
     if (!h) return;
     event_free(h->readable);
+    for (size_t i = 0; i < h->ngone; i++)
+        close(h->gone[i]);
+    x_free(h->gone);
     x_free(h);
 }
 
@@ -201,4 +213,28 @@ enum gw_handover_outcome gw_handover_send(struct gateway *gw, const struct gw_ht
         return GW_HANDOVER_DONE;
     }
     return GW_HANDOVER_LATER;
+}
+
+void gw_handover_close(struct gateway *gw, int fd)
+{
+    struct gw_handover *h = gw->handover;
+    if (h->ngone == h->size) {
+        h->size = h->size ? 2 * h->size : 64;
+        h->gone = x_realloc(h->gone, h->size * sizeof(h->gone[0]));
+    }
+    h->gone[h->ngone++] = fd;
+}
+
+void gw_handover_reap(struct gateway *gw)
+{
+    struct gw_handover *h = gw->handover;
+    if (!h) return;
+    for (size_t i = 0; i < h->ngone; i++)
+        close(h->gone[i]);
+    h->ngone = 0;
+}
+
+bool gw_handover_owes(const struct gateway *gw)
+{
+    return gw->handover && gw->handover->ngone;
 }

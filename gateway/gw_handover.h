@@ -27,12 +27,18 @@ void gw_handover_free(struct gw_handover *h);
 int gw_handover_home(const struct gateway *gw, struct str_view sid);
 
 enum gw_handover_outcome {
-    GW_HANDOVER_DONE,  /* the descriptor here is to be closed */
+    GW_HANDOVER_DONE,  /* the descriptor here is for gw_handover_close() */
     GW_HANDOVER_LATER, /* its inbox is full */
     GW_HANDOVER_GONE,  /* it has ended */
 };
 /* Hands h's descriptor and what it has read over to process home. Changes nothing of h. */
 enum gw_handover_outcome gw_handover_send(struct gateway *gw, const struct gw_http *h,
                                           unsigned home);
+/* Takes a descriptor that has been handed over and that libevent has been told to forget. */
+void gw_handover_close(struct gateway *gw, int fd);
+/* Turn-end, before others are handed over: closes those of the turn before. */
+void gw_handover_reap(struct gateway *gw);
+/* Are there some that wait for the next turn? */
+bool gw_handover_owes(const struct gateway *gw);
 
 #endif

@@ -447,7 +447,7 @@ void gw_http_move(struct gw_http *h, unsigned home)
 static void move(struct gw_http *h)
 {
     switch (gw_handover_send(h->gw, h, h->home)) {
-    case GW_HANDOVER_DONE: close(gw_http_detach(h)); break;
+    case GW_HANDOVER_DONE: gw_handover_close(h->gw, gw_http_detach(h)); break;
     case GW_HANDOVER_GONE: /* asked again, it is nobody's session */
         h->state = GW_HTTP_HEAD;
         buf_fini(&h->cors);

@@ -52,7 +52,9 @@ static bool phase_conns(void *arg)
 
 static bool phase_http(void *arg)
 {
-    return gw_http_phase(arg);
+    gw_handover_reap(arg);
+    bool more = gw_http_phase(arg);
+    return more || gw_handover_owes(arg);
 }
 
 static bool is_empty(const struct gateway *gw)
@@ -202,6 +204,7 @@ void gw_server_free(struct gateway *gw)
     if (!gw) return;
     gw_listener_free(gw->listener);
     gw_handover_free(gw->handover);
+    gw->handover = NULL;
     admin_free(gw->admin);
     gw_drain_fini(gw);
     end_all(gw);

@@ -1,6 +1,8 @@
 /* Connections that go to another process and come from one: which, with what bytes, and what is
  * refused. The sibling is this test, at the other ends of the inboxes. */
 /* System */
+#include <dirent.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -138,9 +140,13 @@ static int receive(void)
     return fd;
 }
 
+/* In another process the descriptor would have another number than it had here. */
 static bool has_been_handed(void *arg)
 {
-    return (*(int *)arg = receive()) >= 0;
+    int filler = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    *(int *)arg = receive();
+    close(filler);
+    return *(int *)arg >= 0;
 }
 
 static int await_handover(void)
@@ -210,6 +216,51 @@ static void a_request_goes_home_with_all_that_was_read(void **state)
     assert_int_equal(sim.gw->nhttps, 0);
     close(handed);
     close(fd);
+}
+
+/* How many descriptors the loop waits for: lines "tfd: …" of its epoll sets. */
+static unsigned watched(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    unsigned n = 0;
+    assert_non_null(dir);
+    for (struct dirent *d; (d = readdir(dir));) {
+        char path[64], what[64], line[256];
+        snprintf(path, sizeof(path), "/proc/self/fd/%.16s", d->d_name);
+        ssize_t size = readlink(path, what, sizeof(what) - 1);
+        if (size < 0) continue;
+        what[size] = '\0';
+        if (strcmp(what, "anon_inode:[eventpoll]") != 0) continue;
+        snprintf(path, sizeof(path), "/proc/self/fdinfo/%.16s", d->d_name);
+        FILE *f = fopen(path, "re");
+        assert_non_null(f);
+        while (fgets(line, sizeof(line), f))
+            n += strncmp(line, "tfd:", 4) == 0;
+        fclose(f);
+    }
+    closedir(dir);
+    return n;
+}
+
+/* As long as the sibling has it open, the kernel would still tell this process about it. */
+static void what_has_gone_is_not_waited_for(void **state)
+{
+    (void)state;
+    sim_turns(3);
+    unsigned before = watched();
+    assert_true(before > 0);
+    for (unsigned i = 0; i < 3; i++) {
+        int fd = client(OTHER); /* it is waited for before it goes */
+        await(fd, "HTTP/1.1 404");
+        assert_int_equal(watched(), before + 1);
+        assert_int_equal(send(fd, REQUEST(THEIRS), strlen(REQUEST(THEIRS)), MSG_NOSIGNAL),
+                         (ssize_t)strlen(REQUEST(THEIRS)));
+        int handed = await_handover();
+        sim_turns(3);
+        assert_int_equal(watched(), before);
+        close(handed);
+        close(fd);
+    }
 }
 
 static void answers_to_earlier_requests_leave_first(void **state)
@@ -435,6 +486,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_request_goes_home_with_all_that_was_read),
+        TEST(what_has_gone_is_not_waited_for),
         TEST(answers_to_earlier_requests_leave_first),
         TEST(upgrades_and_bodies_go_too),
         TEST(nobodys_sessions_stay),
