@@ -32,6 +32,7 @@ struct gw_node_cmds;
 struct gw_route_table;
 struct eio_msg;
 struct questions;
+struct work_out;
 
 /* The layer above Engine.IO: Socket.IO, or a test's echo. */
 struct gw_upper {
@@ -54,6 +55,7 @@ struct gateway {
     struct bus *bus;
     struct questions *questions;    /* to the cluster */
     struct gw_node_cmds *node_cmds; /* from workers */
+    struct work_out *work;          /* to workers; NULL: configuration has no use for it */
     struct gw_nsp **fixed_nsps; /* those that configuration names in full, held from the start */
     size_t nfixed_nsps;
     struct gw_auth *auth;
@@ -76,8 +78,10 @@ struct gateway {
     struct gw_http *dead_https;
 
     bool bus_waits;    /* something was published behind the bus's phase of this turn */
+    bool work_waits;   /* … handed to workers behind the phase for that */
     uint64_t fan_mark; /* number of the current fan-out; see gw_fanout.c */
     bool stopping;     /* accepts nobody any more */
+    bool is_refused;   /* others do not agree with its configuration: it ends with status 1 */
     bool is_ending;    /* being freed: what handlers still ask for is not heard */
     struct gw_drain drain;
     struct gw_socket *gone_sockets; /* freed at the turn's end */

@@ -9,6 +9,14 @@
 #include "gw_socket.h"
 
 struct gw_identity;
+struct gw_admission; /* one that is under way */
+
+/* Why a good token is not enough. */
+struct gw_rejection {
+    enum close_reason reason;
+    const char *code;     /* for the ack of `authenticate` */
+    struct str_view json; /* for the client: {"message":…,"data":…} */
+};
 
 /* A PENDING socket of a CONNECT packet: answered with CONNECT when it is READY. identity: a reference
  * is held; NULL without authentication. auth: the packet's payload. */
@@ -19,5 +27,15 @@ void gw_admit_authenticate(struct gw_socket *s, struct gw_identity *identity,
 /* A fresh token of a socket that is in: its rooms change now, the answer comes when the bus hears
  * for them. */
 void gw_admit_renew(struct gw_socket *s, struct gw_identity *identity, const struct gw_event *e);
+
+/* --- while a worker is asked (gw_ask.c): who the socket would be, what the client said at CONNECT, and
+ * how it ends: on to the bus; or the client is told no, and the socket ends; or nobody is there any
+ * more. go_on and drop take the admission. */
+const struct gw_identity *gw_admit_identity(const struct gw_admission *a);
+struct str_view gw_admit_auth(const struct gw_admission *a);
+void gw_admit_go_on(struct gw_socket *s, struct gw_admission *a);
+void gw_admit_reject(struct gw_socket *s, const struct gw_admission *a,
+                     const struct gw_rejection *r);
+void gw_admit_drop(struct gw_admission *a);
 
 #endif

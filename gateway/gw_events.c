@@ -7,12 +7,13 @@
 /* Gateway */
 #include "gw_events.h"
 #include "gw_login.h"
+#include "gw_work.h"
 
 #define NAME_MAX_BYTES 256 /* longer event names have no route and no handler */
 
 /* ---- routes */
 
-enum target { TO_ALL, TO_OTHERS, TO_ROOM, TO_NONE };
+enum target { TO_ALL, TO_OTHERS, TO_ROOM, TO_WORKER, TO_NONE };
 
 struct route {
     struct str_view nsp, event; /* patterns, views of the configuration */
@@ -29,6 +30,7 @@ static enum target target_of(struct str_view word)
     if (sv_eq(word, SV("all"))) return TO_ALL;
     if (sv_eq(word, SV("others"))) return TO_OTHERS;
     if (sv_eq(word, SV("room"))) return TO_ROOM;
+    if (sv_eq(word, SV("worker"))) return TO_WORKER;
     return TO_NONE;
 }
 
@@ -214,6 +216,7 @@ static void follow_route(struct gw_socket *s, const struct gw_event *e)
     case TO_ALL: publish(s, e, &(struct bus_target){0}); break;
     case TO_OTHERS: publish(s, e, &(struct bus_target){.except = &self, .nexcept = 1}); break;
     case TO_ROOM: publish_to_room(s, e); break;
+    case TO_WORKER: gw_work_event(s, e); break;
     case TO_NONE: gw_acks_send_ok(s, e); break;
     }
 }

@@ -21,6 +21,7 @@
 #include "gw_auth.h"
 #include "gw_login.h"
 #include "gw_metrics.h"
+#include "gw_sio.h"
 
 #define MAX_LEFT_S (INT64_C(1) << 40)
 #define MAX_SLEEP_MS (3600 * 1000) /* the wall clock is looked at again at least this often */
@@ -115,6 +116,46 @@ static void throw_out(struct gw_socket *s, const struct gw_auth_error *why,
     tell_unauthorized(s, why);
     gw_socket_kick(s, reason);
     if (!c->sockets) gw_conn_doom(c, reason);
+}
+
+/* ---- what a worker has refused */
+
+/* What it said, if clients can make an error of it: an object with a message. */
+static struct str_view error_of(struct str_view json, struct str_view *message)
+{
+    if (json_member_get(json, SV("message"), message) && json_kind_of(*message) == JSON_STRING)
+        return json;
+    *message = SV("\"refused\"");
+    return SV("{\"message\":\"refused\"}");
+}
+
+void gw_login_reject_connect(struct gw_socket *s, const struct gw_rejection *r)
+{
+    struct gw_conn *c = s->conn;
+    struct str_view message, data, json = error_of(r->json, &message);
+    c->gw->count.connect_refusals++;
+    if (c->eio.version != EIO_V4) json = json_member_get(json, SV("data"), &data) ? data : message;
+    gw_socket_send(s, SIO_CONNECT_ERROR, NULL, json, NULL, 0);
+    gw_socket_end(s, r->reason);
+    if (!c->sockets && !c->is_trusted && !c->is_dead) gw_sio_await_connect(c);
+}
+
+void gw_login_reject_event(struct gw_socket *s, const struct gw_event *e,
+                           const struct gw_rejection *r)
+{
+    struct gw_conn *c = s->conn;
+    struct str_view message, error = error_of(r->json, &message);
+    struct buf json;
+    buf_init(&json, error.n + 32);
+    bool fits = buf_add_sv(&json, SV("[\"unauthorized\",")) && buf_add_sv(&json, error) &&
+                buf_add_char(&json, ']');
+    assert(fits);
+    (void)fits;
+    gw_acks_send_error(s, e, r->code, "a worker has not let you in");
+    gw_socket_emit(s, buf_view(&json), NULL, 0);
+    buf_fini(&json);
+    gw_socket_kick(s, r->reason);
+    if (!c->sockets) gw_conn_doom(c, r->reason);
 }
 
 /* ---- time */

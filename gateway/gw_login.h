@@ -4,6 +4,7 @@
 #ifndef PEAL_GW_LOGIN_H
 #define PEAL_GW_LOGIN_H
 
+#include "gw_admit.h"
 #include "gw_socket.h"
 
 /* A CONNECT packet for a namespace that exists. Makes a socket (READY, or PENDING in the event way)
@@ -19,6 +20,11 @@ void gw_login_refuse_nsp(struct gw_conn *c, struct str_view nsp);
 void gw_login_authenticate(struct gw_socket *s, const struct gw_event *e);
 /* Sets the socket's timer: the authentication deadline while PENDING, then the token's end. */
 void gw_login_arm(struct gw_socket *s);
+/* Workers have not admitted a PENDING socket, which ends: CONNECT_ERROR, or in the event way (e is its
+ * `authenticate`) `unauthorized`. */
+void gw_login_reject_connect(struct gw_socket *s, const struct gw_rejection *r);
+void gw_login_reject_event(struct gw_socket *s, const struct gw_event *e,
+                           const struct gw_rejection *r);
 /* Any other event of a PENDING socket. */
 void gw_login_refuse_event(struct gw_socket *s, const struct gw_event *e);
 

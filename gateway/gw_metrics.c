@@ -9,6 +9,8 @@
 #include "util/table.h"
 /* Proto */
 #include "proto/prom_text.h"
+/* Cluster */
+#include "cluster/work_out.h"
 /* Gateway */
 #include "gw_auth.h"
 #include "gw_metrics.h"
@@ -167,6 +169,34 @@ static void write_bus(struct prom_text *p, const struct bus_stats *s)
                         bus_lag_bounds, s->lag, BUS_LAG_BUCKETS, s->lag_sum_us);
 }
 
+/* Several processes look at the same streams: of what is the same for all, see gw_siblings.c. */
+static void write_work(struct prom_text *p, const struct gateway *gw)
+{
+    static const struct work_stats none;
+    const struct work_stats *s = gw->work ? &gw->work->stats : &none;
+    bool is_down = gw->work && gw->work->ops->trouble(gw->work);
+    prom_text_counter(p, "peal_work_items_total",
+                      "Events, connects and disconnects handed to workers, by outcome.");
+    sample_of(p, "outcome", "taken", s->taken);
+    sample_of(p, "outcome", "full", s->full);
+    sample_of(p, "outcome", "refused", s->refused);
+    sample_of(p, "outcome", "too_large", s->too_large);
+    sample_of(p, "outcome", "uncertain", s->uncertain);
+    counter(p, "peal_work_repeated_total",
+            "Items handed over again after a lost connection: workers may see them twice.",
+            s->repeated);
+    counter(p, "peal_work_connects_total", "Connections made to Redis for work.", s->connects);
+    counter(p, "peal_work_disconnects_total", "Connections to Redis for work that were lost.",
+            s->disconnects);
+    gauge(p, "peal_work_down", "Whether items cannot be handed over now.", is_down);
+    gauge(p, "peal_work_pending", "Items that wait or are on their way.", s->pending);
+    gauge(p, "peal_work_pending_bytes", "Their bytes.", s->pending_bytes);
+    gauge(p, "peal_work_backlog", "Items in all partitions, as last seen.", s->backlog);
+    gauge(p, "peal_work_partitions_full", "Partitions that take no further events now.",
+          s->partitions_full);
+    gauge(p, "peal_asks_pending", "Connects that wait for a worker's answer.", gw->gauge.asking);
+}
+
 static uint64_t resident_bytes(void)
 {
     unsigned long long all, resident = 0;
@@ -206,6 +236,7 @@ bool gw_metrics_write(struct gateway *gw, bool is_ready, struct buf *out)
     write_clients(&p, gw);
     write_counters(&p, gw);
     write_bus(&p, &gw->bus->stats);
+    write_work(&p, gw);
     write_process(&p, gw);
     return !p.cut;
 }

@@ -12,6 +12,7 @@
 #include "gw_auth.h"
 #include "gw_events.h"
 #include "gw_reload.h"
+#include "gw_work.h"
 
 #define NAMES_MAX 700 /* of a log line */
 
@@ -75,6 +76,8 @@ bool gw_reload(struct gateway *gw, struct cfg *cfg, const struct program_args *a
     gw_routes_free(gw->routes);
     gw->routes = gw_routes_new(cfg);
     gw->count.reloads++;
+    struct cfg_error err;
+    if (!gw_work_open(gw, &err)) log_error("no way to workers: %s", err.text);
     cfg_fini(&fresh); /* what it holds now is the old, which the old routes had borrowed */
     return true;
 }

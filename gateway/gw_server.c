@@ -1,6 +1,7 @@
 /* Design notes
  *
- * The turn's end, in order (see gw_server_new): the bus delivers, connections write and the closed
+ * The turn's end, in order (see gw_server_new): the bus delivers, work goes to
+ * the workers, connections write and the closed
  * ones go, HTTP connections write, go on and go, WebSockets get held-back input, sockets that ended
  * are freed. How it ends: gw_drain.h. */
 
@@ -15,6 +16,7 @@
 #include "io/admin.h"
 /* Gateway */
 #include "gw_admin.h"
+#include "gw_ask.h"
 #include "gw_auth.h"
 #include "gw_bus.h"
 #include "gw_conn.h"
@@ -25,12 +27,14 @@
 #include "gw_handover.h"
 #include "gw_http.h"
 #include "gw_listener.h"
+#include "gw_node_cmd.h"
 #include "gw_parent.h"
 #include "gw_reload.h"
 #include "gw_server.h"
 #include "gw_siblings.h"
 #include "gw_sio.h"
 #include "gw_socket.h"
+#include "gw_work.h"
 #include "gw_ws.h"
 
 #define SWEEP_MS 1000
@@ -43,6 +47,17 @@ static bool phase_bus(void *arg)
     struct gateway *gw = arg;
     gw->bus_waits = false;
     return gw->bus->ops->flush(gw->bus);
+}
+
+static bool phase_work(void *arg)
+{
+    struct gateway *gw = arg;
+    bool more = gw_work_phase(gw);
+    if (!gw->is_refused && gw_work_refusal(gw)) {
+        gw->is_refused = true;
+        loop_stop(gw->loop);
+    }
+    return more;
 }
 
 static bool phase_conns(void *arg)
@@ -60,7 +75,7 @@ static bool phase_http(void *arg)
 static bool is_empty(const struct gateway *gw)
 {
     return !gw->nconns && !gw->nhttps && !gw->dead_conns && !gw_ws_context_count(gw->ws) &&
-           !gw->bus->stats.pending;
+           !gw->bus->stats.pending && (!gw->work || !gw->work->stats.pending);
 }
 
 static bool phase_rest(void *arg)
@@ -72,8 +87,8 @@ static bool phase_rest(void *arg)
     /* Idle HTTP connections stay while a polling session may need one for its last poll. */
     if (gw->stopping && !gw->nconns) gw_http_stop(gw);
     if (gw->stopping && is_empty(gw)) gw_drain_end(gw);
-    return more || gw->bus_waits || gw->dead_conns || gw->dirty_conns || gw->dead_https ||
-           gw->dirty_https;
+    return more || gw->bus_waits || gw->work_waits || gw->dead_conns || gw->dirty_conns ||
+           gw->dead_https || gw->dirty_https;
 }
 
 static void on_sweep(struct wheel_entry *e)
@@ -152,6 +167,14 @@ static struct gateway *make(const struct cfg *cfg, struct loop *loop,
         x_free(gw);
         return NULL;
     }
+    gw_node_cmd_on_answer(gw, gw_ask_answer);
+    if (!gw_work_open(gw, err)) {
+        gw_bus_close(gw);
+        gw_routes_free(gw->routes);
+        gw_auth_free(gw->auth);
+        x_free(gw);
+        return NULL;
+    }
     gw->ws = gw_ws_context_new(loop, (size_t)cfg->gateway_max_payload, &gw_conn_ws_events);
     gw->listener = gw_listener_new(gw, err);
     if (!gw->listener || !gw_admin_open(gw, err)) {
@@ -159,6 +182,7 @@ static struct gateway *make(const struct cfg *cfg, struct loop *loop,
         return NULL;
     }
     loop_add_phase(loop, phase_bus, gw);
+    loop_add_phase(loop, phase_work, gw);
     loop_add_phase(loop, phase_conns, gw);
     loop_add_phase(loop, phase_http, gw);
     loop_add_phase(loop, phase_rest, gw);
@@ -212,6 +236,7 @@ void gw_server_free(struct gateway *gw)
     gw_ws_context_free(gw->ws);
     gw_socket_reap(gw);
     gw->is_ending = true; /* a handler that tries again at each refusal would never let it end */
+    gw_work_close(gw);
     gw_bus_close(gw);
     gw_routes_free(gw->routes);
     gw_auth_free(gw->auth);
@@ -280,10 +305,12 @@ int gw_server_serve(struct cfg *cfg, const struct program_args *args, const char
     if (family) gw_parent_unblock_signals();
     log_start(r.gw);
     loop_run(loop);
+    bool is_refused = r.gw->is_refused;
+    if (is_refused) fprintf(stderr, "%s: %s\n", name, gw_work_refusal(r.gw));
     gw_server_free(r.gw);
     loop_free(loop);
     log_info("stopped");
-    return 0;
+    return is_refused;
 }
 
 int gw_server_run(struct cfg *cfg, const struct program_args *args, const char *name,

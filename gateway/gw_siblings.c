@@ -132,6 +132,9 @@ static const struct prom_sum_rule rules[] = {
     {"process_start_time_seconds", PROM_SUM_SKIP},
     {"peal_connections_max", PROM_SUM_MAX}, /* each says that of the whole */
     {"peal_bus_canary_age_seconds", PROM_SUM_MAX},
+    {"peal_work_down", PROM_SUM_MAX}, /* and of the same streams: */
+    {"peal_work_backlog", PROM_SUM_MAX},
+    {"peal_work_partitions_full", PROM_SUM_MAX},
 };
 
 static struct prom_sum *new_sum(void)

@@ -68,8 +68,7 @@ static void on_connect(struct gw_conn *c, const struct sio_packet *p)
     enter(c, nsp, p->json.n ? p->json : SV("{}"));
 }
 
-/* A namespace must be joined in time. */
-static void await_connect(struct gw_conn *c)
+void gw_sio_await_connect(struct gw_conn *c)
 {
     struct loop *loop = c->gw->loop;
     wheel_set(loop_wheel(loop), &c->connect_timer,
@@ -92,7 +91,7 @@ static void on_packet(struct gw_conn *c, const struct sio_packet *p,
     case SIO_DISCONNECT:
         gw_socket_end(s, REASON_CLIENT_DISCONNECT);
         /* Who leaves before authenticating does not keep the connection for ever. */
-        if (!c->sockets && !c->is_trusted && !c->is_dead) await_connect(c);
+        if (!c->sockets && !c->is_trusted && !c->is_dead) gw_sio_await_connect(c);
         break;
     case SIO_EVENT:
     case SIO_BINARY_EVENT: gw_events_handle(s, p, attachments); break;
@@ -231,7 +230,7 @@ static void on_connect_timeout(struct wheel_entry *e)
 static void opened(struct gw_conn *c)
 {
     c->connect_timer.fire = on_connect_timeout;
-    await_connect(c);
+    gw_sio_await_connect(c);
     if (c->eio.version == EIO_V3) enter_main(c);
 }
 

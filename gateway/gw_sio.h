@@ -5,6 +5,9 @@
 
 #include "gw.h"
 
+/* A connection must join a namespace in time (socketio.connect_timeout), or it ends. */
+void gw_sio_await_connect(struct gw_conn *c);
+
 extern const struct gw_upper gw_sio_upper;
 
 #endif

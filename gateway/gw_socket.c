@@ -7,8 +7,10 @@
 #include "proto/json_scan.h"
 #include "proto/sio_packet.h"
 /* Gateway */
+#include "gw_ask.h"
 #include "gw_auth.h"
 #include "gw_socket.h"
+#include "gw_work.h"
 
 /* Levels of an answer to other nodes around a socket's data: they take no deeper JSON. */
 #define DATA_LIES_IN 3
@@ -164,6 +166,8 @@ void gw_socket_end(struct gw_socket *s, enum close_reason reason)
     log_socket(s, was_ready ? "disconnected" : "not authenticated", reason);
     if (was_ready && gw->handler && gw->handler->disconnect)
         gw->handler->disconnect(gw->handler->ctx, s, reason);
+    gw_work_disconnect(s, s->asked ? gw_admit_identity(s->asked) : s->identity, reason);
+    gw_ask_drop(s);
     gw_acks_fail_all(s);
     gw_room_leave_all(s);
     if (was_ready) {

@@ -12,6 +12,8 @@ struct gw_membership {
     uint32_t index; /* in the room's members */
 };
 
+struct gw_admission;
+struct gw_telling;
 struct gw_ack; /* an answer outstanding; gw_acks.c */
 
 enum gw_socket_state { GW_SOCKET_PENDING, GW_SOCKET_READY, GW_SOCKET_GONE };
@@ -32,11 +34,14 @@ struct gw_socket {
     uint8_t auth_from;     /* enum gw_auth_source */
     bool warned : 1;       /* token_expiring has been sent for this identity */
     bool is_admitting : 1; /* PENDING, but only until the bus hears for it */
+    bool is_told : 1;      /* workers know its connect, and are owed its disconnect */
     uint8_t nwaiting;      /* commands that wait for that; gw_node_cmd.c */
     uint16_t nacks;        /* outstanding */
     uint16_t id_len;
     struct wheel_entry timer; /* authentication deadline, expiry warning or expiry */
     struct gw_ack *acks;
+    struct gw_admission *asked; /* a worker is; gw_ask.c */
+    struct gw_telling *telling; /* its connect is on its way to the workers; gw_work.c */
     uint64_t connected_at;
     char id[]; /* no NUL */
 };

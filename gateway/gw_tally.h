@@ -43,6 +43,7 @@ struct gw_gauges {
     unsigned closing;     /* of the connections, those that only wait for their client to hear it */
     unsigned websockets;  /* of the connections, those whose transport is WebSocket */
     uint64_t queue_bytes; /* what waits for all clients */
+    unsigned asking;      /* sockets that a worker has been asked about */
     unsigned by_source[GW_AUTH_FROM_COUNT]; /* sockets */
     unsigned by_namespace[CFG_MAX_WORDS];   /* sockets, by the word of socketio.namespaces */
 };

@@ -54,7 +54,7 @@ static bool check_namespaces(const struct cfg_list *l, struct cfg_error *err)
 
 static bool route_target_is_known(const char *target)
 {
-    static const char *const targets[] = {"all", "others", "room", "none"};
+    static const char *const targets[] = {"all", "others", "room", "worker", "none"};
     for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++)
         if (strcmp(target, targets[i]) == 0) return true;
     return false;
@@ -69,7 +69,7 @@ static bool check_route(const char *route, struct cfg_error *err)
     if (!equals)
         return refuse(err, key, route, "write event=target or \"/namespace event=target\"");
     if (!route_target_is_known(equals + 1))
-        return refuse(err, key, route, "targets are all, others, room and none");
+        return refuse(err, key, route, "targets are all, others, room, worker and none");
     if (route[0] == '/') {
         const char *space = strchr(route, ' ');
         if (!space) return refuse(err, key, route, "behind a namespace come a space and the event");
@@ -83,6 +83,14 @@ static bool check_routes(const struct cfg_list *l, struct cfg_error *err)
 {
     for (size_t i = 0; i < l->n; i++)
         if (!check_route(l->v[i], err)) return false;
+    return true;
+}
+
+static bool check_patterns(const char *key, const struct cfg_list *l, struct cfg_error *err)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (!strchr("/*?", l->v[i][0]))
+            return refuse(err, key, l->v[i], "a namespace begins with \"/\"");
     return true;
 }
 
@@ -234,6 +242,9 @@ bool cfg_check(struct cfg *c, struct cfg_error *err)
            check_cookie("engine.cookie", c->engine_cookie, err) &&
            check_namespaces(&c->socketio_namespaces, err) && check_cors(c, err) &&
            check_secret(c, err) && check_cookie("auth.cookie", c->auth_cookie, err) &&
-           check_routes(&c->routes_events, err) && check_redis(c, err) && check_bus(c, err) &&
-           check_processes(c, err) && check_keys(c, err);
+           check_routes(&c->routes_events, err) &&
+           check_patterns("routes.lifecycle", &c->routes_lifecycle, err) &&
+           check_patterns("routes.ask_connect", &c->routes_ask_connect, err) &&
+           check_redis(c, err) && check_bus(c, err) && check_processes(c, err) &&
+           check_keys(c, err);
 }

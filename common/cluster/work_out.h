@@ -46,6 +46,7 @@ struct work_out_ops {
 struct work_out {
     const struct work_out_ops *ops;
     struct work_stats stats;
+    uint64_t number; /* of the last item that was submitted: its id ends with it */
 };
 
 void work_stats_count(struct work_stats *s, enum work_outcome outcome);

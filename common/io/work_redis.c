@@ -48,6 +48,7 @@ void work_redis_settle(struct work_entry *e, enum work_outcome outcome)
     if (e->done) e->done(outcome, e->arg);
     x_free(e->item);
     x_free(e->note);
+    x_free(e->fresh_id);
     x_free(e);
 }
 
@@ -188,12 +189,25 @@ void work_redis_refuse_all(struct work_redis *w)
         owe(e, e->was_sent ? WORK_UNCERTAIN : WORK_REFUSED);
 }
 
+/* Its number would be lower than that of what has gone since, which readers take for a repeat; and it is
+ * none, for Redis has refused it. */
+static void renumber(struct work_redis *w, struct work_entry *e)
+{
+    if (e->note) return;
+    x_free(e->fresh_id);
+    e->fresh_id = x_asprintf("%.*s-%llu", SV_ARG(w->uid), (unsigned long long)++w->out.number);
+    e->item->id = sv_of(e->fresh_id);
+    e->was_sent = false;
+}
+
 static void try_again(struct work_redis *w)
 {
     struct work_entry *e;
     if (!w->again.first || loop_now(w->loop) < w->again_at) return;
-    while ((e = work_queue_take(&w->again)))
+    while ((e = work_queue_take(&w->again))) {
+        renumber(w, e);
         enqueue(w, e);
+    }
 }
 
 static void arm(struct work_redis *w)

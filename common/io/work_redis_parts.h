@@ -13,6 +13,7 @@ struct work_entry {
     struct work_item *item;
     char *note; /* forget: the field; else NULL */
     size_t note_len;
+    char *fresh_id; /* that the item has got since; or NULL */
     work_done_cb done;
     void *arg;
     uint64_t since;

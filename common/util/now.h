@@ -17,5 +17,6 @@ extern const struct now_source now_system;
 uint64_t now_mono_ms(void);
 uint64_t now_mono_us(void); /* for measuring */
 int64_t now_wall_s(void);
+uint64_t now_wall_ms(void); /* since 1970, for stamps */
 
 #endif

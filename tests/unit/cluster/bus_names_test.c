@@ -33,7 +33,6 @@ static void names_are_those_of_the_wire(void **state)
     assert_out(bus_name_response(&out, key, admin, SV("Ab12Cd")),
                "socket.io-response#/admin#Ab12Cd#");
     assert_out(bus_name_canary(&out, key, SV("n1")), "socket.io-peal-canary#n1");
-    assert_out(bus_name_direct(&out, key, SV("n1")), "socket.io-peal-direct#n1");
     assert_out(bus_name_nodes(&out, key), "socket.io-peal-nodes");
     assert_out(bus_name_node(&out, key, SV("n1")), "socket.io-peal-node#n1");
 }
