@@ -18,6 +18,7 @@
 #include "gw_tally.h"
 
 struct admin;
+struct gw_api;
 struct gw_auth;
 struct gw_conn;
 struct gw_family;
@@ -61,8 +62,9 @@ struct gateway {
     struct gw_auth *auth;
     struct gw_route_table *routes;
     struct gw_ws_context *ws;
-    struct gw_listener *listener;   /* NULL once stopping */
-    struct admin *admin;            /* NULL: none */
+    struct gw_listener *listener; /* NULL once stopping */
+    struct admin *admin;          /* NULL: none */
+    struct gw_api *api;
     const struct gw_family *family; /* several processes share the port; borrowed; NULL: alone */
     struct gw_handover *handover;   /* NULL: alone */
 

@@ -8,6 +8,7 @@
 #include "io/listen_set.h"
 /* Gateway */
 #include "gw_admin.h"
+#include "gw_api.h"
 #include "gw_drain.h"
 #include "gw_listener.h"
 #include "gw_metrics.h"
@@ -89,6 +90,11 @@ static const struct admin_route routes[] = {
     {"GET", "/healthz", on_health},
     {"GET", "/readyz", on_ready},
     {"GET", "/metrics", on_metrics},
+    {"POST", "/api/emit", gw_api_on_emit},
+    {"POST", "/api/join", gw_api_on_join},
+    {"POST", "/api/leave", gw_api_on_leave},
+    {"POST", "/api/disconnect", gw_api_on_disconnect},
+    {"GET", "/api/sockets", gw_api_on_sockets},
 };
 
 #define NROUTES (sizeof(routes) / sizeof(routes[0]))
@@ -100,6 +106,7 @@ static bool open_shared(struct gateway *gw, struct cfg_error *err)
     if (!listen_set_share(&set, "admin", &gw->cfg->admin_host, gw->family->admin_port, err))
         return false;
     gw->admin = admin_new_on(&set, gw->loop, routes, NROUTES, gw);
+    admin_set_max_body(gw->admin, (size_t)gw->cfg->admin_api_max_body);
     return true;
 }
 
@@ -109,6 +116,7 @@ bool gw_admin_open(struct gateway *gw, struct cfg_error *err)
     if (gw->family) return open_shared(gw, err);
     gw->admin = admin_new(gw->cfg, gw->loop, routes, NROUTES, gw, err);
     if (!gw->admin) return false;
+    admin_set_max_body(gw->admin, (size_t)gw->cfg->admin_api_max_body);
     struct log_line l;
     log_begin(&l, LOG_INFO, "admin listening");
     log_kv_u64(&l, "port", (uint64_t)admin_port(gw->admin));

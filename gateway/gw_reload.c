@@ -9,6 +9,7 @@
 /* Cluster */
 #include "cluster/cfg_diff.h"
 /* Gateway */
+#include "gw_api.h"
 #include "gw_auth.h"
 #include "gw_events.h"
 #include "gw_reload.h"
@@ -41,18 +42,24 @@ static void log_changes(const struct cfg *cfg, const struct cfg *fresh)
 
 /* Gives what the keys of a good configuration become, and that in *fresh; or NULL, and says why. */
 static struct gw_auth *read_again(const struct cfg *cfg, const struct program_args *args,
-                                  struct cfg *fresh)
+                                  struct cfg *fresh, struct gw_api **api)
 {
     struct cfg_error err;
     struct gw_auth *auth = NULL;
+    *api = NULL;
     if (!program_configure_again(args, fresh, &err)) {
         log_error("configuration not reloaded: %s", err.text);
         return NULL;
     }
-    if (!needs_restart(cfg, fresh) && !(auth = gw_auth_new(fresh, &err)))
-        log_error("configuration not reloaded: %s", err.text);
-    if (!auth) cfg_fini(fresh);
-    return auth;
+    if (!needs_restart(cfg, fresh)) {
+        *api = gw_api_new(fresh, &err);
+        if (*api) auth = gw_auth_new(fresh, &err);
+        if (!auth) log_error("configuration not reloaded: %s", err.text);
+    }
+    if (auth) return auth;
+    gw_api_free(*api);
+    cfg_fini(fresh);
+    return NULL;
 }
 
 static void take_over(struct cfg *cfg, struct cfg *fresh)
@@ -65,7 +72,8 @@ static void take_over(struct cfg *cfg, struct cfg *fresh)
 bool gw_reload(struct gateway *gw, struct cfg *cfg, const struct program_args *args)
 {
     struct cfg fresh;
-    struct gw_auth *auth = read_again(cfg, args, &fresh);
+    struct gw_api *api;
+    struct gw_auth *auth = read_again(cfg, args, &fresh, &api);
     if (!auth) {
         gw->count.reloads_refused++;
         return false;
@@ -73,6 +81,8 @@ bool gw_reload(struct gateway *gw, struct cfg *cfg, const struct program_args *a
     take_over(cfg, &fresh);
     gw_auth_free(gw->auth);
     gw->auth = auth;
+    gw_api_free(gw->api);
+    gw->api = api;
     gw_routes_free(gw->routes);
     gw->routes = gw_routes_new(cfg);
     gw->count.reloads++;
@@ -85,10 +95,12 @@ bool gw_reload(struct gateway *gw, struct cfg *cfg, const struct program_args *a
 bool gw_reload_cfg(struct cfg *cfg, const struct program_args *args)
 {
     struct cfg fresh;
-    struct gw_auth *auth = read_again(cfg, args, &fresh);
+    struct gw_api *api;
+    struct gw_auth *auth = read_again(cfg, args, &fresh, &api);
     if (!auth) return false;
     take_over(cfg, &fresh);
     gw_auth_free(auth);
+    gw_api_free(api);
     cfg_fini(&fresh);
     return true;
 }

@@ -16,6 +16,7 @@
 #include "io/admin.h"
 /* Gateway */
 #include "gw_admin.h"
+#include "gw_api.h"
 #include "gw_ask.h"
 #include "gw_auth.h"
 #include "gw_bus.h"
@@ -145,7 +146,9 @@ static struct gateway *make(const struct cfg *cfg, struct loop *loop,
                             const struct gw_family *family, struct cfg_error *err)
 {
     struct gw_auth *auth = gw_auth_new(cfg, err);
-    if (!auth || !set_fd_limit(cfg, family, err)) {
+    struct gw_api *api = auth ? gw_api_new(cfg, err) : NULL;
+    if (!api || !set_fd_limit(cfg, family, err)) {
+        gw_api_free(api);
         gw_auth_free(auth);
         return NULL;
     }
@@ -155,6 +158,7 @@ static struct gateway *make(const struct cfg *cfg, struct loop *loop,
     gw->family = family;
     gw->started_s = loop_wall_s(loop);
     gw->auth = auth;
+    gw->api = api;
     gw->http_events = &gw_engine_events;
     gw->handler = handler;
     gw->upper = upper ? upper : &gw_sio_upper;
@@ -163,6 +167,7 @@ static struct gateway *make(const struct cfg *cfg, struct loop *loop,
     gw->routes = gw_routes_new(cfg);
     if (!gw_bus_open(gw, err)) {
         gw_routes_free(gw->routes);
+        gw_api_free(gw->api);
         gw_auth_free(gw->auth);
         x_free(gw);
         return NULL;
@@ -239,6 +244,7 @@ void gw_server_free(struct gateway *gw)
     gw_work_close(gw);
     gw_bus_close(gw);
     gw_routes_free(gw->routes);
+    gw_api_free(gw->api);
     gw_auth_free(gw->auth);
     gw_flush_fini();
     x_free(gw);

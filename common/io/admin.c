@@ -8,7 +8,11 @@
  *
  * The bufferevent must be the one that closes the descriptor (BEV_OPT_CLOSE_ON_FREE): evhttp closes
  * it at once otherwise, and events of the bufferevent, which we still hold, would stay with a number
- * that is somebody else's by then. */
+ * that is somebody else's by then.
+ *
+ * A request that is answered later is evhttp's as long as its connection lives, and ours if evhttp
+ * has parted them (it does at a lost connection). So it is let go of when the connection closes; the
+ * answer, when it comes, has no request then, and goes nowhere. */
 
 /* System */
 #include <assert.h>
@@ -18,6 +22,7 @@
 #include <event2/bufferevent.h>
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
+#include <utlist.h>
 /* Util */
 #include "util/log.h"
 #include "util/x_alloc.h"
@@ -33,6 +38,19 @@ struct slot {
     struct wheel_entry deadline;
 };
 
+struct admin_later {
+    struct admin_later *prev, *next; /* of the server's, while there is a request */
+    struct slot *slot;
+    struct evhttp_request *req; /* NULL: gone */
+    struct admin_reply reply;
+};
+
+struct admin_call {
+    struct slot *slot;
+    struct evhttp_request *req;
+    bool is_deferred;
+};
+
 struct admin {
     struct evhttp *http;
     struct loop *loop;
@@ -40,6 +58,7 @@ struct admin {
     size_t nroutes;
     void *ctx;
     int port;
+    struct admin_later *later;
     struct slot slots[ADMIN_CONNS_MAX + 1]; /* the last is for one too many */
 };
 
@@ -99,23 +118,39 @@ static struct bufferevent *on_new_conn(struct event_base *base, void *arg)
     return s->bev;
 }
 
+/* Nobody waits for these answers any more. */
+static void forget_later(struct slot *s)
+{
+    struct admin *a = s->admin;
+    struct admin_later *l, *next;
+    DL_FOREACH_SAFE(a->later, l, next)
+    {
+        if (l->slot != s) continue;
+        DL_DELETE(a->later, l);
+        if (!evhttp_request_get_connection(l->req)) evhttp_request_free(l->req);
+        l->req = NULL;
+    }
+}
+
 /* evhttp goes on to let go of it: what is left of it goes at once. */
 static void on_conn_closed(struct evhttp_connection *conn, void *arg)
 {
     struct slot *s = arg;
+    forget_later(s);
     if (s->bev == evhttp_connection_get_bufferevent(conn)) clear(s);
 }
 
-/* A request has come: its connection's time begins anew. */
-static void renew(struct admin *a, struct evhttp_connection *conn)
+/* A request has come: its connection's time begins anew, unless it is one too many. */
+static struct slot *renew(struct admin *a, struct evhttp_connection *conn)
 {
     const struct bufferevent *bev = evhttp_connection_get_bufferevent(conn);
-    for (unsigned i = 0; i < ADMIN_CONNS_MAX; i++) {
-        struct slot *s = &a->slots[i];
-        if (s->bev != bev) continue;
-        set_deadline(s, ADMIN_REQUEST_MS);
-        evhttp_connection_set_closecb(conn, on_conn_closed, s);
-    }
+    struct slot *s = a->slots;
+    while (s < a->slots + ADMIN_CONNS_MAX && s->bev != bev)
+        s++;
+    assert(s->bev == bev);
+    if (s < a->slots + ADMIN_CONNS_MAX) set_deadline(s, ADMIN_REQUEST_MS);
+    evhttp_connection_set_closecb(conn, on_conn_closed, s);
+    return s;
 }
 
 /* ---- requests */
@@ -187,26 +222,70 @@ static void send_reply(struct evhttp_request *req, const struct admin_reply *r)
     evhttp_add_header(headers, "Content-Type", r->type);
     evhttp_add_header(headers, "Content-Length", length);
     evhttp_add_header(headers, "Cache-Control", "no-store");
+    if (r->challenge) evhttp_add_header(headers, "WWW-Authenticate", r->challenge);
     if (!head) evbuffer_add(body, r->body.p, r->body.n);
     evhttp_send_reply(req, r->status, NULL, body);
     evbuffer_free(body);
+}
+
+static struct str_view body_of(struct evhttp_request *req)
+{
+    struct evbuffer *in = evhttp_request_get_input_buffer(req);
+    size_t n = evbuffer_get_length(in);
+    const char *p = n ? (const char *)evbuffer_pullup(in, -1) : "";
+    if (!p) log_fatal("libevent gives no memory");
+    return sv_make(p, n);
 }
 
 static void on_request(struct evhttp_request *req, void *arg)
 {
     struct admin *a = arg;
     const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
+    struct admin_call call = {renew(a, evhttp_request_get_connection(req)), req, false};
     struct admin_request request = {
         .method = sv_of(method_name(evhttp_request_get_command(req))),
         .path = sv_of(evhttp_uri_get_path(uri)),
         .query = sv_of(evhttp_uri_get_query(uri)),
+        .authorization =
+            sv_of(evhttp_find_header(evhttp_request_get_input_headers(req), "Authorization")),
+        .body = body_of(req),
+        .call = &call,
     };
     struct admin_reply reply = {.status = 200, .type = JSON};
     buf_init(&reply.body, ADMIN_REPLY_MAX);
-    renew(a, evhttp_request_get_connection(req));
     route(a, req, &request, &reply);
-    send_reply(req, &reply);
+    if (!call.is_deferred) send_reply(req, &reply);
     buf_fini(&reply.body);
+}
+
+/* ---- answers that come later */
+
+struct admin_later *admin_defer(const struct admin_request *r)
+{
+    struct admin_later *l = x_calloc(1, sizeof(*l));
+    assert(!r->call->is_deferred);
+    r->call->is_deferred = true;
+    *l = (struct admin_later){
+        .slot = r->call->slot, .req = r->call->req, .reply = {.status = 200, .type = JSON}};
+    buf_init(&l->reply.body, ADMIN_REPLY_MAX);
+    DL_APPEND(l->slot->admin->later, l);
+    return l;
+}
+
+struct admin_reply *admin_later_reply(struct admin_later *l)
+{
+    return &l->reply;
+}
+
+void admin_send(struct admin_later *l)
+{
+    struct evhttp_request *req = l->req;
+    if (req) {
+        DL_DELETE(l->slot->admin->later, l);
+        send_reply(req, &l->reply);
+    }
+    buf_fini(&l->reply.body);
+    x_free(l);
 }
 
 /* ---- life */
@@ -248,10 +327,16 @@ int admin_port(const struct admin *a)
     return a->port;
 }
 
+void admin_set_max_body(struct admin *a, size_t max)
+{
+    evhttp_set_max_body_size(a->http, (ev_ssize_t)max);
+}
+
 void admin_free(struct admin *a)
 {
     if (!a) return;
     evhttp_free(a->http);
+    assert(!a->later); /* each has a connection, and was let go of with it */
     clear_ended(a);
     x_free(a);
 }

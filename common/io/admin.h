@@ -16,20 +16,27 @@
 #define ADMIN_REPLY_MAX (4u << 20) /* bytes of an answer's body */
 #define ADMIN_CONNS_MAX 32         /* connections at a time; further ones are closed */
 #define ADMIN_HEAD_MAX 8192        /* bytes of a request's head */
-#define ADMIN_BODY_MAX 65536       /* bytes of a request's body */
+#define ADMIN_BODY_MAX 65536       /* bytes of a request's body, unless admin_set_max_body() */
 #define ADMIN_REQUEST_MS 30000     /* from a connection's last answer to the end of its next */
 
 struct admin;
 struct listen_set;
 
+struct admin_call; /* a request's place in the server */
+struct admin_later;
+
 /* Views are good during the call. */
 struct admin_request {
     struct str_view method, path, query;
+    struct str_view authorization; /* the header's value; empty: there is none */
+    struct str_view body;
+    struct admin_call *call; /* for admin_defer() */
 };
 struct admin_reply {
-    int status;       /* 200 if not set */
-    const char *type; /* Content-Type; static */
-    struct buf body;  /* at most ADMIN_REPLY_MAX; the server's to free */
+    int status;            /* 200 if not set */
+    const char *type;      /* Content-Type; static */
+    const char *challenge; /* WWW-Authenticate, of a 401; static, or NULL */
+    struct buf body;       /* at most ADMIN_REPLY_MAX; the server's to free */
 };
 typedef void (*admin_cb)(void *ctx, const struct admin_request *r, struct admin_reply *reply);
 
@@ -46,6 +53,18 @@ struct admin *admin_new(const struct cfg *cfg, struct loop *loop, const struct a
 struct admin *admin_new_on(struct listen_set *set, struct loop *loop,
                            const struct admin_route *routes, size_t nroutes, void *ctx);
 int admin_port(const struct admin *a);
+/* Larger bodies are refused with 413. */
+void admin_set_max_body(struct admin *a, size_t max);
+
+/* For a handler that cannot answer now; within its call. What it has put in the reply does not count.
+ * The answer is given by admin_send(), which must be called some time, even if the client or the
+ * server has gone meanwhile. */
+struct admin_later *admin_defer(const struct admin_request *r);
+/* Lends: what the answer will be. */
+struct admin_reply *admin_later_reply(struct admin_later *l);
+/* Sends it, if anybody is there. Frees l. */
+void admin_send(struct admin_later *l);
+
 /* Closes everything. NULL is fine. */
 void admin_free(struct admin *a);
 
