@@ -5,36 +5,36 @@ import socket
 from collections import namedtuple
 from contextlib import ExitStack
 
-from common import BENCH, Server, cell, describe_machine, load, output_of, ratios, show, table
+import tokens
+from common import (BENCH, Load, Server, cell, describe_machine, output_of, ratios, say, show,
+                    table)
 
 # servers: kinds of clusters; clients: on the first server, the second, …; alone: all on one
-Scenario = namedtuple("Scenario", "name servers clients args")
+# fanout: settings of that command of the load generator
+Scenario = namedtuple("Scenario", "name servers clients fanout")
 DOCUMENT = "performance-cluster.md"
 MEMBERS = 5  # clients in the busy room
 BUSY_RATE = 2000
 
 
 def plan_of(quick):
-    seconds, warm = ("0.5", "0.2") if quick else ("3", "0.7")
-    fanout = ["-m", "fanout", "-d", seconds, "-W", warm]
+    seconds, warm = (0.4, 0.2) if quick else (1.5, 0.5)
+    fanout = {"seconds": seconds, "warm": warm}
     hop = ("peal-alone", "peal", "node-alone", "node")
     return (
-        Scenario("One message at a time", hop, (1, 100), fanout + ["-w", "1", "-f", "1"]),
-        Scenario("200 messages a second", hop, (1, 100), fanout + ["-r", "200", "-f", "1"]),
-        Scenario("64 in flight", ("peal", "node"), (4,), fanout + ["-w", "64", "-k", "4"]),
-        Scenario("512 in flight", ("peal", "node"), (4,), fanout + ["-w", "512", "-k", "4"]),
+        Scenario("One message at a time", hop, (1, 100), {**fanout, "window": 1, "timed": 1}),
+        Scenario("200 messages a second", hop, (1, 100), {**fanout, "rate": 200, "timed": 1}),
+        Scenario("64 in flight", ("peal", "node"), (4,),
+                 {**fanout, "window": 64, "publishers": 4}),
+        Scenario("512 in flight", ("peal", "node"), (4,),
+                 {**fanout, "window": 512, "publishers": 4}),
         Scenario(f"{BUSY_RATE} messages a second to a room elsewhere",
                  ("peal", "peal-everything", "node"), (MEMBERS, 10),
-                 fanout + ["-q", seconds, "-r", str(BUSY_RATE), "-a", str(MEMBERS),
-                           "-e", '"room","busy"']),
+                 {**fanout, "rate": BUSY_RATE, "audience": MEMBERS, "event": '"room","busy"'}),
     )
 
 
 ONE, STEADY, RATE, RATE_MORE, BUSY = range(5)
-
-
-def most_clients(plan):
-    return max(sum(scenario.clients) for scenario in plan)
 
 
 # --- servers
@@ -68,7 +68,7 @@ def redis_core(cores):
     return cores[min(2, len(cores) - 1)]
 
 
-def measure(scenario, kind, build, cores, tokens):
+def measure(scenario, kind, build, cores, token_file):
     """cpu_us of the answer: of each server, then of Redis."""
     alone = kind.endswith("-alone")
     clients = [sum(scenario.clients)] if alone else scenario.clients
@@ -77,21 +77,47 @@ def measure(scenario, kind, build, cores, tokens):
         servers = [up.enter_context(Server(command_of(kind, build), f"{build}/bench/{kind}-{i}.log",
                                            cores[0], redis))
                    for i in range(len(clients))]
-        return load(f"{scenario.name}, {kind}", build, cores[1], tokens, servers, clients,
-                    scenario.args, [redis] if redis else [])
+        with Load(f"{scenario.name}, {kind}", build, cores[1], token_file, servers,
+                  [redis] if redis else []) as load:
+            token = 0
+            for i, n in enumerate(clients):
+                load.do(f"add n={n} server={i} token={token}")
+                token += n
+            load.do("connect")
+            quiet = load.do(f"hold seconds={scenario.fanout['seconds']}") \
+                if "audience" in scenario.fanout else {}
+            answer = load.do("fanout " + " ".join(f"{name}={value}" for name, value in
+                                                  scenario.fanout.items()))
+            return {**answer, "quiet": quiet}
 
 
-def headline(scenario, answer):
+def headline(answer):
     delay = answer["delay_us"]
     return (f"{show(per_second(answer))} messages/s, delay {delay['p50']} µs, 99 % {delay['p99']}; "
             f"CPU {'/'.join(show(us / answer['published']) for us in answer['cpu_us'])} µs a message")
+
+
+def measure_all(plan, rounds, build, cores):
+    """All answers of the load generator: a list for each kind, for each scenario."""
+    token_file = tokens.write(f"{build}/bench/cluster.tokens",
+                              max(sum(scenario.clients) for scenario in plan),
+                              lambda i: ["busy"] if i < MEMBERS else [])
+    results = [{kind: [] for kind in scenario.servers} for scenario in plan]
+    for n in range(rounds):
+        for i, scenario in enumerate(plan):
+            turn = n % len(scenario.servers)  # nobody is always the first
+            for kind in scenario.servers[turn:] + scenario.servers[:turn]:
+                answer = measure(scenario, kind, build, cores, token_file)
+                results[i][kind].append(answer)
+                say(f"round {n + 1}/{rounds}: {scenario.name}, {kind}: {headline(answer)}")
+    return results
 
 
 # --- the document
 
 
 def per_second(answer):
-    return answer["published"] / answer["run_s"]
+    return answer["published"] / answer["s"]
 
 
 def cpu_per_message(answer, i):
@@ -128,7 +154,7 @@ def rate_table(plan, results):
     for i in (RATE, RATE_MORE):
         for name, kind in (("Peal", "peal"), ("Node", "node")):
             answers = results[i][kind]
-            busy = [a["cpu_us"][0] / a["run_s"] / 1e6 * 100 for a in answers]
+            busy = [a["cpu_us"][0] / a["s"] / 1e6 * 100 for a in answers]
             rows.append([plan[i].name, name, cell([per_second(a) for a in answers]),
                          cell([cpu_per_message(a, 0) for a in answers]), cell(busy),
                          cell([cpu_per_message(a, 1) for a in answers])])
@@ -147,8 +173,8 @@ def busy_table(results):
     for name, kind in (("Peal", "peal"), ("Peal, `bus.subscribe=everything`", "peal-everything"),
                        ("Node", "node")):
         answers = results[BUSY][kind]
-        rest = [a["quiet_cpu_us"][1] / a["quiet_s"] / 1000 for a in answers]
-        beside = [a["cpu_us"][1] / a["run_s"] / 1000 for a in answers]
+        rest = [a["quiet"]["cpu_us"][1] / a["quiet"]["s"] / 1000 for a in answers]
+        beside = [a["cpu_us"][1] / a["s"] / 1000 for a in answers]
         each = [(b - r) * 1000 / per_second(a) for a, b, r in zip(answers, beside, rest)]
         rows.append([name, cell(rest), cell(beside), cell(each),
                      cell([cpu_per_message(a, 0) for a in answers]),
@@ -223,3 +249,12 @@ of them in it.
 * The clients are `tests/bench/load.c` for all. It fails if a client is refused or closed, or if a message
   is lost; then no document is written.
 """
+
+
+def run(given, cores, watch):
+    plan = plan_of(given.quick)
+    results = measure_all(plan, given.rounds, given.build, cores)
+    watch.stop()
+    text = document(plan, results, given.build, cores, given.rounds, watch)
+    print(text.split("## How to read it", maxsplit=1)[0], flush=True)
+    return text

@@ -1,14 +1,12 @@
 """What the parts of the bench share: servers, the load generator, the machine, tables."""
 
-import base64
 import datetime
-import hashlib
-import hmac
 import json
 import os
 import platform
 import re
 import resource
+import select
 import shutil
 import statistics
 import subprocess
@@ -17,7 +15,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BENCH = "tests/bench"
-SECRET = "only-for-the-bench-0123456789abcdef"
+SECRET = "only-for-the-bench-0123456789abcdef"  # of servers and tokens
 START_TIMEOUT = 15  # seconds until a server listens
 STOP_TIMEOUT = 10
 LOAD_TIMEOUT = 90
@@ -51,34 +49,16 @@ def read_file(path):
 # --- servers
 
 
-def write_tokens(path, n, members=0):
-    """One token for each client, with a subject of its own, as a login service would mint them. The
-    first so many are in the room `busy`."""
-    def b64(data):
-        return base64.urlsafe_b64encode(data).rstrip(b"=")
-
-    now = int(time.time())
-    head = b64(b'{"alg":"HS256","typ":"JWT"}')
-    with open(path, "wb") as out:
-        for i in range(n):
-            claims = {"sub": f"user-{i}", "iat": now, "exp": now + 3600}
-            if i < members:
-                claims["rooms"] = ["busy"]
-            text = head + b"." + b64(json.dumps(claims, separators=(",", ":")).encode())
-            mac = hmac.new(SECRET.encode(), text, hashlib.sha256).digest()
-            out.write(text + b"." + b64(mac) + b"\n")
-
-
 class Server:
     """A program pinned to a core, its log in a file; listens when `with` begins, is gone at its end."""
 
     listens = r"msg=listening\b.* port=(\d+)"
 
-    def __init__(self, command, log, core, redis=None):
+    def __init__(self, command, log, core, redis=None, environment=None):
         self.log = log
         self.command = ["taskset", "-c", str(core)] + command
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith("PEAL_")}
-        self.environment.update(PEAL_AUTH_SECRET=SECRET, NODE_ENV="production")
+        self.environment.update(environment or {}, PEAL_AUTH_SECRET=SECRET, NODE_ENV="production")
         if redis:
             self.environment["PEAL_REDIS_URL"] = f"redis://127.0.0.1:{redis.port}"
         self.process = None
@@ -115,22 +95,100 @@ class Server:
             self.process.wait()
 
 
-def load(what, build, core, tokens, servers, clients, args, others=()):
-    """Lets bench_load work on servers, with so many clients each; others are only metered."""
-    command = ["taskset", "-c", str(core), f"{build}/tests/bench/bench_load", "-T", tokens]
-    for server, n in zip(servers, clients):
-        command += ["-p", f"{server.port}:{n}"]
-    programs = [*servers, *others]
-    for program in programs:
-        command += ["-x", str(program.process.pid)]
-    done = subprocess.run(command + args, capture_output=True, text=True, timeout=LOAD_TIMEOUT)
-    if done.returncode != 0 or any(program.process.poll() is not None for program in programs):
-        logs = "".join(read_file(program.log)[-2000:] for program in programs)
-        fail(f"{what}: the measurement failed\n{done.stdout}{done.stderr}{logs}")
-    return json.loads(done.stdout)
+class Load:
+    """The load generator, pinned to a core: clients of servers, which it meters, other programs too.
+    It is told what to do by lines (see load.c)."""
+
+    def __init__(self, what, build, core, tokens, servers, others=()):
+        self.what, self.log, self.programs = what, f"{build}/bench/load.log", [*servers, *others]
+        command = ["taskset", "-c", str(core), f"{build}/tests/bench/bench_load"]
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                            stderr=log, text=True, bufsize=1)
+        self.do(f"tokens path={tokens}")
+        for server in servers:
+            self.do(f"server port={server.port}")
+        for program in self.programs:
+            self.do(f"meter pid={program.process.pid}")
+
+    def do(self, command):
+        """What came of a command; ends the program if it failed, or a server is gone."""
+        answer = ""
+        try:
+            self.process.stdin.write(command + "\n")
+            self.process.stdin.flush()
+            if select.select([self.process.stdout], [], [], LOAD_TIMEOUT)[0]:
+                answer = self.process.stdout.readline()
+        except OSError:
+            pass
+        alive = all(program.process.poll() is None for program in self.programs)
+        if not answer.endswith("\n") or not alive:
+            self.process.kill()
+            logs = "".join(read_file(path)[-2000:] for path in
+                           [self.log, *(program.log for program in self.programs)])
+            fail(f"{self.what}: the measurement failed at `{command}`\n{answer}{logs}")
+        return json.loads(answer)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        """Its clients are gone when it has ended."""
+        self.process.stdin.close()
+        try:
+            self.process.wait(STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+
+
+# --- memory
+
+
+def fields_kib(path, names):
+    text = read_file(path)
+    return {name: int(found[1]) for name in names
+            if (found := re.search(rf"^{re.escape(name)}:\s+(\d+) kB$", text, re.M))}
+
+
+def process_memory(pid):
+    """Resident KiB. smaps_rollup, because statm lags by some hundred KiB on new kernels."""
+    found = fields_kib(f"/proc/{pid}/smaps_rollup", ("Rss", "Pss"))
+    return {"rss": found["Rss"], "pss": found["Pss"]}
+
+
+def kernel_memory():
+    """KiB of all: objects, and what sockets hold in their buffers."""
+    slab = fields_kib("/proc/meminfo", ("Slab", "PageTables"))
+    pages = re.search(r"^TCP: .* mem (\d+)$", read_file("/proc/net/sockstat"), re.M)
+    return {"slab": slab["Slab"], "page tables": slab["PageTables"],
+            "socket buffers": int(pages[1]) * os.sysconf("SC_PAGE_SIZE") // 1024}
+
+
+def slab_caches():
+    """KiB of each kind of object in the kernel; empty if this user may not see them."""
+    caches = {}
+    for line in read_file("/proc/slabinfo").split("\n")[2:]:
+        words = line.split()
+        if len(words) > 14:
+            caches[words[0]] = int(words[14]) * int(words[5]) * os.sysconf("SC_PAGE_SIZE") // 1024
+    return caches
 
 
 # --- the machine
+
+
+def file_limit():
+    """Open files of a process, as many as this one may ask for."""
+    wanted = 120000
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, wanted))
+        except (OSError, ValueError):
+            return hard
+    return wanted
 
 
 def busy_seconds():

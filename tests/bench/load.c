@@ -1,24 +1,28 @@
-/* The load generator of `make bench`: one swarm of clients against one server on 127.0.0.1 or
- * several of one cluster, one phase of work, one line of JSON on stdout. tests/bench/run starts it
- * and reads that line.
+/* The load generator of `make bench`: clients of one or several servers on 127.0.0.1. It reads
+ * commands, one a line, from stdin and answers each with a line of JSON on stdout, when the work is
+ * done; while it waits for the next one it keeps its clients alive. tests/bench/common.py talks to
+ * it; by hand:
  *
- *   bench_load -p PORT:CLIENTS… -x PID… -T FILE [-j JOINING] [-u UNCOUNTED] [-m MODE] [-d S] …
+ *   printf '%s\n' 'tokens path=FILE' 'server port=3000' 'meter pid=123' 'add n=1000' connect \
+ *       'fanout window=8 seconds=3 warm=1' | bench_load
  *
- *   idle     connect all, then hold the connections for -d seconds: cost of connecting, memory
- *   fanout   a client publishes, every client is sent it: cost of a delivery. -w messages are in
- *            flight at any time; or, with -r, messages go out at a fixed rate whatever comes back.
- *            With -q nothing is sent for some seconds before: what the processes cost at rest
+ *   tokens path=                   one token a line; a client takes the one that `token` numbers
+ *   server port=                   the next server; the first one is 0
+ *   meter pid=                     a process whose CPU time is in all answers, in this order
+ *   add n= [server= token= polls= group=]
+ *                                  clients that do nothing yet; group: so many share a namespace
+ *   connect [first= n= at_once= mark=]
+ *                                  until all are ready; mark: CPU time after each so many
+ *   leave [first= n=]              all shut their side, until the server has closed theirs
+ *   deafen [first= n=]             they read no more
+ *   dropped [first= n=]            of those: how many has the server given up?
+ *   fanout, ask [seconds= warm= …] see traffic.h
+ *   hold seconds=                  nothing happens, but for heartbeats
  *
- * Clients are numbered server by server. -a: only the first so many are sent a message (the members
- * of a room that -e's event goes to); -f: delays are those of client -f and the ones behind it. -x:
- * the first process is the one whose memory and CPU per delivery are told.
- *
- * At a fixed rate a message is stamped with the time it was due, not the time it was sent: so what
- * a stall holds back counts as delay and does not vanish.
+ * Clients are numbered in the order they were added; first and n choose some, else it is all.
  *
  * Exit status 1: what was measured is not worth reading (a client failed, a message was lost). */
 /* System */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,280 +32,267 @@
 #include <unistd.h>
 /* Util */
 #include "util/log.h"
-#include "util/x_alloc.h"
 /* This program */
 #include "swarm.h"
+#include "traffic.h"
+#include "words.h"
 
-enum { STALL_US = 20000000, DRAIN_US = 10000000, PIDS_MAX = 4 };
+enum { STALL_US = 20000000, TURN_US = 20000, PIDS_MAX = 8, CLIENTS_MAX = 1000000 };
 
-struct options {
-    const char *mode, *token_file, *event;
-    struct swarm_server servers[SWARM_SERVERS];
-    long pids[PIDS_MAX];
-    int nservers, npids;
-    long clients, joining, uncounted, window, size, publishers, audience, timed_from;
-    double rate, seconds, warmup, quiet;
+static struct swarm swarm;
+static pid_t pids[PIDS_MAX];
+static int npids;
+
+struct moment {
+    uint64_t us, cpu_ns[PIDS_MAX];
 };
 
-/* Of all processes. */
-struct use {
-    struct meter_use of[PIDS_MAX];
+struct range {
+    int first, n;
 };
 
-struct result {
-    struct use before, joined, quiet_start, quiet_end, after_warmup, end;
-    uint64_t join_us, run_us, published;
-    int counted;
-};
-
-static void usage(void)
+static struct moment moment_now(void)
 {
-    fputs(
-        "usage: bench_load -p port:clients... -x pid... -T tokens [-j joining] [-u uncounted]\n"
-        "                  [-m idle|fanout] [-d seconds] [-W warm-up seconds] [-q quiet seconds]\n"
-        "                  [-w in flight | -r messages/s] [-k publishers] [-s bytes]\n"
-        "                  [-e event] [-a audience] [-f first timed client]\n",
-        stderr);
-    exit(2);
+    struct moment m = {.us = meter_now_us()};
+    for (int i = 0; i < npids; i++)
+        if (!meter_cpu_ns(pids[i], &m.cpu_ns[i])) log_fatal("cannot read /proc/%d", (int)pids[i]);
+    return m;
 }
 
-static long number(const char *text, long least, long most)
+/* "s":…,"cpu_us":[…]: from one moment to the other, one figure for each process. */
+static void print_span(const struct moment *from, const struct moment *to)
 {
-    char *end;
-    errno = 0;
-    long v = strtol(text, &end, 10);
-    if (errno || end == text || *end || v < least || v > most) {
-        fprintf(stderr, "bench_load: %s is not from %ld to %ld\n", text, least, most);
-        usage();
-    }
-    return v;
-}
-
-static double real(const char *text)
-{
-    char *end;
-    double v = strtod(text, &end);
-    if (end == text || *end || !(v >= 0 && v <= 1e6)) usage();
-    return v;
-}
-
-static void read_server(struct options *o, char *text)
-{
-    char *colon = strchr(text, ':');
-    if (!colon || o->nservers == SWARM_SERVERS) usage();
-    *colon = '\0';
-    struct swarm_server *server = &o->servers[o->nservers++];
-    server->port = (uint16_t)number(text, 1, 65535);
-    server->clients = (int)number(colon + 1, 1, 1000000);
-    o->clients += server->clients;
-}
-
-static void read_pid(struct options *o, const char *text)
-{
-    if (o->npids == PIDS_MAX) usage();
-    o->pids[o->npids++] = number(text, 1, 1L << 30);
-}
-
-static void read_options(struct options *o, int argc, char **argv)
-{
-    for (int c; (c = getopt(argc, argv, "p:x:T:j:u:m:d:W:q:w:r:k:s:e:a:f:")) != -1;) {
-        switch (c) {
-        case 'p': read_server(o, optarg); break;
-        case 'x': read_pid(o, optarg); break;
-        case 'T': o->token_file = optarg; break;
-        case 'j': o->joining = number(optarg, 1, 10000); break;
-        case 'u': o->uncounted = number(optarg, 0, 1000000); break;
-        case 'm': o->mode = optarg; break;
-        case 'd': o->seconds = real(optarg); break;
-        case 'W': o->warmup = real(optarg); break;
-        case 'q': o->quiet = real(optarg); break;
-        case 'w': o->window = number(optarg, 1, 10000); break;
-        case 'r': o->rate = real(optarg); break;
-        case 'k': o->publishers = number(optarg, 1, 10000); break;
-        case 's': o->size = number(optarg, 0, 60000); break;
-        case 'e': o->event = optarg; break;
-        case 'a': o->audience = number(optarg, 1, 1000000); break;
-        case 'f': o->timed_from = number(optarg, 0, 1000000); break;
-        default: usage();
-        }
-    }
-    bool mode_known = strcmp(o->mode, "idle") == 0 || strcmp(o->mode, "fanout") == 0;
-    if (optind < argc || !o->nservers || !o->npids || !o->token_file || !mode_known) usage();
-    if (!o->audience) o->audience = o->clients;
-    if (o->publishers > o->clients || o->uncounted >= o->clients) usage();
-    if (o->audience > o->clients || o->timed_from >= o->audience) usage();
-}
-
-/* One token a line. */
-static char **read_tokens(const char *path, int *n)
-{
-    FILE *in = fopen(path, "r");
-    if (!in) log_fatal("%s: %s", path, strerror(errno));
-    char **tokens = NULL;
-    static char line[8192];
-    for (*n = 0; fgets(line, sizeof line, in); ++*n) {
-        tokens = x_realloc(tokens, (size_t)(*n + 1) * sizeof *tokens);
-        tokens[*n] = x_memdup(line, strcspn(line, "\r\n"));
-    }
-    fclose(in);
-    if (*n == 0) log_fatal("%s holds no token", path);
-    return tokens;
-}
-
-static struct use use_of(const struct options *o)
-{
-    struct use use = {.of = {{0}}};
-    for (int i = 0; i < o->npids; i++)
-        if (!meter_read((pid_t)o->pids[i], &use.of[i]))
-            log_fatal("cannot read /proc/%ld", o->pids[i]);
-    return use;
-}
-
-/* Until `upto` clients are ready or dead, with never more than -j of them on the way. */
-static void join(struct swarm *s, const struct options *o, int upto)
-{
-    int done = -1;
-    uint64_t moved = meter_now_us();
-    while (s->ready + s->failed + (int)s->closed < upto) {
-        while (s->started < upto && s->joining < o->joining)
-            swarm_start(s);
-        swarm_turn(s, 100000);
-        if (s->ready + s->failed != done) {
-            done = s->ready + s->failed;
-            moved = meter_now_us();
-        }
-        if (meter_now_us() - moved > STALL_US) log_fatal("stalled: %d clients are ready", s->ready);
-    }
-}
-
-static void join_all(struct swarm *s, const struct options *o, struct result *r)
-{
-    if (o->uncounted) join(s, o, (int)o->uncounted);
-    int uncounted = s->ready;
-    r->before = use_of(o);
-    uint64_t start = meter_now_us();
-    join(s, o, s->n);
-    r->join_us = meter_now_us() - start;
-    r->joined = use_of(o);
-    r->counted = s->ready - uncounted;
-}
-
-static void hold(struct swarm *s, double seconds)
-{
-    uint64_t start = meter_now_us();
-    while ((double)(meter_now_us() - start) < seconds * 1e6)
-        swarm_turn(s, 20000);
-}
-
-/* Deliveries that may be owed at any time. */
-static uint64_t window_of(const struct options *o)
-{
-    return (uint64_t)o->window * (uint64_t)o->audience;
-}
-
-/* Returns how many messages were published; all were delivered unless s->delivered says less. */
-static uint64_t fan_out(struct swarm *s, const struct options *o, double seconds)
-{
-    uint64_t start = meter_now_us(), each = (uint64_t)o->audience, n = 0, now;
-    while ((now = meter_now_us()) - start < (uint64_t)(seconds * 1e6) && s->closed == 0) {
-        uint64_t wait = 20000;
-        for (;;) {
-            uint64_t due = o->rate > 0 ? start + (uint64_t)((double)n / o->rate * 1e6) : now;
-            if (due > now) wait = due - now < wait ? due - now : wait;
-            if (due > now || (o->rate <= 0 && n * each >= s->delivered + window_of(o))) break;
-            int publisher = (int)(n % (uint64_t)o->publishers) * (s->ready / (int)o->publishers);
-            swarm_publish(s, publisher, o->event, due, (size_t)o->size);
-            n++;
-        }
-        swarm_turn(s, wait);
-    }
-    uint64_t sent = meter_now_us();
-    while (s->delivered < n * each && s->closed == 0 && meter_now_us() - sent < DRAIN_US)
-        swarm_turn(s, 20000);
-    return n;
-}
-
-static void measure_fan_out(struct swarm *s, const struct options *o, struct result *r)
-{
-    r->quiet_start = use_of(o);
-    hold(s, o->quiet);
-    r->quiet_end = use_of(o);
-    if (o->warmup > 0) fan_out(s, o, o->warmup);
-    swarm_reset(s);
-    r->after_warmup = use_of(o);
-    uint64_t start = meter_now_us();
-    r->published = fan_out(s, o, o->seconds);
-    r->run_us = meter_now_us() - start;
-}
-
-static double cpu_us(const struct use *from, const struct use *to, int i)
-{
-    return (double)(to->of[i].cpu_ns - from->of[i].cpu_ns) / 1e3;
-}
-
-/* One figure for each process. */
-static void print_cpu(const char *name, const struct options *o, const struct use *from,
-                      const struct use *to)
-{
-    printf(",\"%s\":[", name);
-    for (int i = 0; i < o->npids; i++)
-        printf("%s%.1f", i ? "," : "", cpu_us(from, to, i));
+    printf("\"s\":%.6f,\"cpu_us\":[", (double)(to->us - from->us) / 1e6);
+    for (int i = 0; i < npids; i++)
+        printf("%s%.1f", i ? "," : "", (double)(to->cpu_ns[i] - from->cpu_ns[i]) / 1e3);
     printf("]");
 }
 
-static void print_result(const struct swarm *s, const struct options *o, const struct result *r)
+static struct range range_of(struct words *w)
 {
-    double joined = r->counted > 0 ? r->counted : 1;
-    printf("{\"clients\":%ld,\"ready\":%d,\"failed\":%d,\"closed\":%" PRIu64, o->clients, s->ready,
-           s->failed, s->closed);
-    printf(",\"join_s\":%.6f,\"join_cpu_us\":%.4f", (double)r->join_us / 1e6,
-           cpu_us(&r->before, &r->joined, 0) / joined);
-    uint64_t rss_before = r->before.of[0].rss_kib, rss_end = r->end.of[0].rss_kib;
-    printf(",\"rss_before_kib\":%" PRIu64 ",\"rss_end_kib\":%" PRIu64 ",\"rss_kib\":%.4f",
-           rss_before, rss_end, ((double)rss_end - (double)rss_before) / joined);
-    if (r->published > 0 && s->delivered > 0) {
-        printf(",\"published\":%" PRIu64 ",\"delivered\":%" PRIu64 ",\"run_s\":%.6f", r->published,
-               s->delivered, (double)r->run_us / 1e6);
-        printf(",\"delivery_cpu_us\":%.4f",
-               cpu_us(&r->after_warmup, &r->end, 0) / (double)s->delivered);
-        print_cpu("cpu_us", o, &r->after_warmup, &r->end);
-        print_cpu("quiet_cpu_us", o, &r->quiet_start, &r->quiet_end);
-        printf(",\"quiet_s\":%.3f", o->quiet);
-        printf(",\"delay_us\":{\"p50\":%" PRIu64 ",\"p99\":%" PRIu64 ",\"max\":%" PRIu64 "}",
-               meter_hist_at(&s->delays, 0.5), meter_hist_at(&s->delays, 0.99), s->delays.max);
+    struct range r = {.first = (int)words_long(w, "first", 0, 0, swarm.n)};
+    r.n = (int)words_long(w, "n", swarm.n - r.first, 0, swarm.n - r.first);
+    return r;
+}
+
+/* ---- clients */
+
+static void do_add(struct words *w)
+{
+    int n = (int)words_long(w, "n", 1, 1, CLIENTS_MAX);
+    int server = (int)words_long(w, "server", 0, 0, swarm.nservers - 1);
+    int token = (int)words_long(w, "token", 0, 0, CLIENTS_MAX);
+    bool polls = words_long(w, "polls", 0, 0, 1);
+    int group = (int)words_long(w, "group", 0, 0, CLIENTS_MAX);
+    words_done(w);
+    if (server >= swarm.nservers || token + n > swarm.ntokens) log_fatal("add: not so many");
+    swarm_add(&swarm, n, server, token, polls, group);
+    printf("{\"first\":%d}\n", swarm.n - n);
+}
+
+/* Nothing may stand still for long; what has moved is told by a number that changes. */
+static void watch_progress(uint64_t *moved_us, int *last, int now)
+{
+    if (*last != now) *moved_us = meter_now_us();
+    *last = now;
+    if (meter_now_us() - *moved_us > STALL_US)
+        log_fatal("stalled: %d clients are ready, %d on the way", swarm.ready, swarm.joining);
+}
+
+static void do_connect(struct words *w)
+{
+    struct range r = range_of(w);
+    int at_once = (int)words_long(w, "at_once", 128, 1, 10000);
+    int mark = (int)words_long(w, "mark", 0, 0, CLIENTS_MAX), marked = 0;
+    words_done(w);
+    int were = swarm.ready, next = r.first, last = -1;
+    uint64_t moved = meter_now_us();
+    struct moment start = moment_now(), from = start;
+    printf("{\"marks\":[");
+    while (swarm.ready < were + r.n && !swarm.failed && !swarm.closed) {
+        while (next < r.first + r.n && swarm.joining < at_once)
+            swarm_start(&swarm, next++);
+        swarm_turn(&swarm, TURN_US);
+        watch_progress(&moved, &last, swarm.ready);
+        while (mark && swarm.ready - were >= marked + mark) {
+            struct moment to = moment_now();
+            printf("%s{", marked ? "," : "");
+            print_span(&from, &to);
+            printf("}");
+            from = to;
+            marked += mark;
+        }
     }
+    struct moment end = moment_now();
+    printf("],\"connected\":%d,", swarm.ready - were);
+    print_span(&start, &end);
     puts("}");
 }
 
-int main(int argc, char **argv)
+static void do_leave(struct words *w)
 {
-    struct options o = {.mode = "fanout", .event = "\"message\"", .joining = 128, .window = 1};
-    o.size = 100;
-    o.publishers = 1;
-    o.seconds = 3;
-    read_options(&o, argc, argv);
+    struct range r = range_of(w);
+    words_done(w);
+    int last = -1, were = swarm.ready;
+    uint64_t moved = meter_now_us();
+    struct moment start = moment_now();
+    for (int i = r.first; i < r.first + r.n; i++)
+        swarm_leave(&swarm, i);
+    while (swarm.leaving) {
+        swarm_turn(&swarm, TURN_US);
+        watch_progress(&moved, &last, swarm.leaving);
+    }
+    struct moment end = moment_now();
+    printf("{\"left\":%d,", were - swarm.ready);
+    print_span(&start, &end);
+    puts("}");
+}
+
+static void do_deafen(struct words *w)
+{
+    struct range r = range_of(w);
+    words_done(w);
+    for (int i = r.first; i < r.first + r.n; i++)
+        swarm_deafen(&swarm, i);
+    puts("{}");
+}
+
+static void do_dropped(struct words *w)
+{
+    struct range r = range_of(w);
+    words_done(w);
+    int dropped = 0;
+    for (int i = r.first; i < r.first + r.n; i++)
+        dropped += swarm_was_dropped(&swarm, i);
+    printf("{\"dropped\":%d}\n", dropped);
+}
+
+/* ---- work */
+
+static void do_hold(struct words *w)
+{
+    double seconds = words_real(w, "seconds", 1);
+    words_done(w);
+    struct moment start = moment_now();
+    while ((double)(meter_now_us() - start.us) < seconds * 1e6)
+        swarm_turn(&swarm, TURN_US);
+    struct moment end = moment_now();
+    printf("{");
+    print_span(&start, &end);
+    puts("}");
+}
+
+static struct traffic traffic_of(struct words *w)
+{
+    struct range r = range_of(w);
+    struct traffic t = {.first = r.first, .n = r.n};
+    t.group = (int)words_long(w, "group", 0, 0, r.n);
+    t.audience = (uint64_t)words_long(w, "audience", t.group ? t.group : r.n, 1, CLIENTS_MAX);
+    t.window = (uint64_t)words_long(w, "window", 1, 1, 100000);
+    t.rate = words_real(w, "rate", 0);
+    t.publishers = (int)words_long(w, "publishers", 1, 1, r.n);
+    t.room = words_text(w, "room", NULL);
+    t.event = words_text(w, "event", "\"message\"");
+    t.size = (size_t)words_long(w, "size", 100, 0, 1000000);
+    t.is_binary = words_long(w, "binary", 0, 0, 1);
+    if (t.n == 0 || (t.room && !t.group)) log_fatal("%s: nobody to send, or no group", w->verb);
+    return t;
+}
+
+/* do_fanout and do_ask differ in what they count as done. */
+static void do_traffic(struct words *w, bool asks)
+{
+    struct traffic t = traffic_of(w);
+    double seconds = words_real(w, "seconds", 1), warm = words_real(w, "warm", 0);
+    swarm.timed_from = (int)words_long(w, "timed", 0, 0, swarm.n);
+    words_done(w);
+    uint64_t (*work)(struct swarm *, const struct traffic *, double) =
+        asks ? traffic_ask : traffic_fan_out;
+    swarm_reset(&swarm);
+    if (warm > 0) work(&swarm, &t, warm);
+    swarm_reset(&swarm);
+    struct moment start = moment_now();
+    uint64_t published = work(&swarm, &t, seconds);
+    struct moment end = moment_now();
+    uint64_t done = asks ? swarm.answered : swarm.delivered;
+    if (done != published * (asks ? 1 : t.audience) || swarm.closed)
+        log_fatal("%s: %" PRIu64 " published, %" PRIu64 " came back, %" PRIu64 " clients died",
+                  w->verb, published, done, swarm.closed);
+    printf("{\"published\":%" PRIu64 ",\"delivered\":%" PRIu64 ",", published, done);
+    print_span(&start, &end);
+    printf(",\"delay_us\":{\"p50\":%" PRIu64 ",\"p99\":%" PRIu64 ",\"p999\":%" PRIu64
+           ",\"max\":%" PRIu64 "}}\n",
+           meter_hist_at(&swarm.delays, 0.5), meter_hist_at(&swarm.delays, 0.99),
+           meter_hist_at(&swarm.delays, 0.999), swarm.delays.max);
+}
+
+/* ---- commands */
+
+static void do_tokens(struct words *w)
+{
+    const char *path = words_text(w, "path", "");
+    words_done(w);
+    int n = swarm_load_tokens(&swarm, path);
+    if (n <= 0) log_fatal("%s holds no token", path);
+    printf("{\"tokens\":%d}\n", n);
+}
+
+static void do_server(struct words *w)
+{
+    long port = words_long(w, "port", 0, 1, 65535);
+    words_done(w);
+    if (!port || swarm.nservers == SWARM_SERVERS) log_fatal("server: no port, or too many");
+    swarm.ports[swarm.nservers++] = (uint16_t)port;
+    puts("{}");
+}
+
+static void do_meter(struct words *w)
+{
+    long pid = words_long(w, "pid", 0, 1, 1L << 30);
+    words_done(w);
+    if (!pid || npids == PIDS_MAX) log_fatal("meter: no pid, or too many");
+    pids[npids++] = (pid_t)pid;
+    puts("{}");
+}
+
+static void obey(struct words *w)
+{
+    static const struct {
+        const char *verb;
+        void (*f)(struct words *);
+    } plain[] = {{"tokens", do_tokens}, {"server", do_server},   {"meter", do_meter},
+                 {"add", do_add},       {"connect", do_connect}, {"leave", do_leave},
+                 {"deafen", do_deafen}, {"dropped", do_dropped}, {"hold", do_hold}};
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
+        if (strcmp(w->verb, plain[i].verb) != 0) continue;
+        plain[i].f(w);
+        return;
+    }
+    bool asks = strcmp(w->verb, "ask") == 0;
+    if (!asks && strcmp(w->verb, "fanout") != 0) log_fatal("unknown command %s", w->verb);
+    do_traffic(w, asks);
+}
+
+int main(void)
+{
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);
     }
     prctl(PR_SET_TIMERSLACK, 1); /* wake up when a message is due, not 50 µs behind */
-    int ntokens;
-    char **tokens = read_tokens(o.token_file, &ntokens);
-    static struct swarm s;
-    swarm_init(&s, o.servers, o.nservers, tokens, ntokens);
-    s.timed_from = (int)o.timed_from;
-    struct result r = {.published = 0};
-    join_all(&s, &o, &r);
-    bool whole = s.ready == s.n;
-    if (whole && strcmp(o.mode, "fanout") == 0) measure_fan_out(&s, &o, &r);
-    if (whole && strcmp(o.mode, "idle") == 0) hold(&s, o.seconds);
-    r.end = use_of(&o);
-    print_result(&s, &o, &r);
-    whole = whole && s.closed == 0 && s.delivered == r.published * (uint64_t)o.audience;
-    swarm_fini(&s);
-    for (int i = 0; i < ntokens; i++)
-        x_free(tokens[i]);
-    x_free(tokens);
+    static char line[4096];
+    struct words w;
+    swarm_init(&swarm);
+    setvbuf(stdin, NULL, _IONBF, 0); /* or a second line would hide from epoll */
+    swarm_also_wait_for(&swarm, STDIN_FILENO);
+    while (!swarm.failed && !swarm.closed) {
+        if (!swarm_turn(&swarm, 1000000)) continue;
+        if (!fgets(line, sizeof line, stdin)) break;
+        if (words_read(&w, line)) obey(&w);
+        fflush(stdout);
+    }
+    bool whole = !swarm.failed && !swarm.closed;
+    swarm_fini(&swarm);
     return whole ? 0 : 1;
 }

@@ -1,7 +1,5 @@
 /* CPU time comes from schedstat, thread by thread: it counts nanoseconds, where /proc/PID/stat
- * counts ticks of 10 ms. A thread that ends takes its time with it; no server here ends any.
- * Resident memory comes from smaps_rollup, because statm lags by some hundred KiB on new kernels.
- */
+ * counts ticks of 10 ms. A thread that ends takes its time with it; no server here ends any. */
 /* System */
 #include <dirent.h>
 #include <inttypes.h>
@@ -10,14 +8,14 @@
 /* This program */
 #include "meter.h"
 
-static bool read_cpu(pid_t pid, uint64_t *ns)
+bool meter_cpu_ns(pid_t pid, uint64_t *out)
 {
     char path[384];
     snprintf(path, sizeof path, "/proc/%ld/task", (long)pid);
     DIR *tasks = opendir(path);
     if (!tasks) return false;
     bool any = false;
-    *ns = 0;
+    *out = 0;
     for (struct dirent *e; (e = readdir(tasks));) {
         if (e->d_name[0] == '.') continue;
         snprintf(path, sizeof path, "/proc/%ld/task/%s/schedstat", (long)pid, e->d_name);
@@ -25,31 +23,13 @@ static bool read_cpu(pid_t pid, uint64_t *ns)
         if (!in) continue;
         uint64_t used;
         if (fscanf(in, "%" SCNu64, &used) == 1) {
-            *ns += used;
+            *out += used;
             any = true;
         }
         fclose(in);
     }
     closedir(tasks);
     return any;
-}
-
-static bool read_rss(pid_t pid, uint64_t *kib)
-{
-    char line[256];
-    snprintf(line, sizeof line, "/proc/%ld/smaps_rollup", (long)pid);
-    FILE *in = fopen(line, "r");
-    if (!in) return false;
-    bool found = false;
-    while (!found && fgets(line, sizeof line, in))
-        found = sscanf(line, "Rss: %" SCNu64 " kB", kib) == 1;
-    fclose(in);
-    return found;
-}
-
-bool meter_read(pid_t pid, struct meter_use *out)
-{
-    return read_cpu(pid, &out->cpu_ns) && read_rss(pid, &out->rss_kib);
 }
 
 uint64_t meter_now_us(void)

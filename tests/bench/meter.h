@@ -7,13 +7,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-struct meter_use {
-    uint64_t cpu_ns;  /* on a core, all threads that still live, user and kernel */
-    uint64_t rss_kib; /* resident */
-};
-
-/* False if /proc does not tell. */
-bool meter_read(pid_t pid, struct meter_use *out);
+/* Nanoseconds that all threads of a process that still live were on a core, user and kernel. False
+ * if /proc does not tell. */
+bool meter_cpu_ns(pid_t pid, uint64_t *out);
 
 /* Microseconds since some start. */
 uint64_t meter_now_us(void);

@@ -1,9 +1,7 @@
-/* A client goes through its states in order, each step an answer of the server; only client_dies()
- * leads to SWARM_DEAD, from anywhere.
+/* The life of a client, and what all transports share. Only client_dies() leads to SWARM_DEAD.
  *
- * Clients mask with the key 0: legal, the payload stays as it is, and the generator's own work
- * stays small beside the server's. Handshake answers are not verified (Sec-WebSocket-Accept):
- * conformance has its own tests. */
+ * Clients of one server come from several addresses of 127.0.0.0/8, for one has only some 28 000
+ * ports. An event of epoll carries the client's number and which of its two sockets it is about. */
 /* System */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -19,35 +17,130 @@
 #include "util/log.h"
 #include "util/x_alloc.h"
 /* This program */
-#include "swarm.h"
+#include "swarm_parts.h"
 
-enum { READ_MAX = 1 << 20, REST_MAX = 1 << 20, COMPLAINTS = 3, EVENTS = 512 };
+enum { COMPLAINTS = 3, EVENTS = 512, SOURCES = 32, NO_CLIENT = -1, DEAF_BUFFER = 4096 };
 
-static void client_dies(struct swarm *s, struct swarm_client *c, const char *why)
+/* ---- life */
+
+static void close_sockets(struct swarm_client *c)
 {
-    if (c->state == SWARM_DEAD) return;
-    if (c->state == SWARM_READY) {
+    close(c->fd);
+    if (c->poller) poll_reset(c);
+    buf_fini(&c->rest);
+}
+
+static void client_left(struct swarm *s, struct swarm_client *c)
+{
+    close_sockets(c);
+    c->state = SWARM_NEW;
+    c->waits = false;
+    s->leaving--;
+}
+
+void client_dies(struct swarm *s, struct swarm_client *c, const char *why)
+{
+    switch (c->state) {
+    case SWARM_DEAD: return;
+    case SWARM_LEAVING: client_left(s, c); return;
+    case SWARM_READY:
         s->ready--;
         s->closed++;
-    } else {
-        s->joining--;
-        s->failed++;
+        break;
+    default: s->joining--; s->failed++;
     }
     if (s->failed + (int)s->closed <= COMPLAINTS)
         fprintf(stderr, "client %td, state %d: %s\n", c - s->clients, (int)c->state, why);
+    close_sockets(c);
     c->state = SWARM_DEAD;
-    buf_fini(&c->rest);
-    close(c->fd);
 }
 
-/* The server's socket buffer may be full for a moment: a wait here is part of being its client. */
-static void client_send(struct swarm *s, struct swarm_client *c, const void *data, size_t n)
+void client_watch(struct swarm *s, struct swarm_client *c, int fd, bool is_second)
+{
+    uint64_t number = (uint64_t)(c - s->clients);
+    struct epoll_event want = {.events = EPOLLIN, .data.u64 = number << 1 | is_second};
+    if (epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &want) && errno == EEXIST)
+        epoll_ctl(s->epoll, EPOLL_CTL_MOD, fd, &want);
+}
+
+int client_socket(struct swarm *s, struct swarm_client *c)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(s->ports[c->server])};
+    struct sockaddr_in from = {.sin_family = AF_INET};
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + (uint32_t)(c - s->clients) % SOURCES);
+    int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) log_fatal("socket %td: %s", c - s->clients, strerror(errno));
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+    if (bind(fd, (struct sockaddr *)&from, sizeof from)) log_fatal("bind: %s", strerror(errno));
+    if (!connect(fd, (struct sockaddr *)&to, sizeof to) || errno == EINPROGRESS) return fd;
+    close(fd);
+    return -1;
+}
+
+void swarm_start(struct swarm *s, int client)
+{
+    struct swarm_client *c = &s->clients[client];
+    c->state = SWARM_CONNECTING;
+    s->joining++;
+    c->fd = client_socket(s, c);
+    if (c->fd < 0) log_fatal("client %d: connect: %s", client, strerror(errno));
+    struct epoll_event want = {.events = EPOLLOUT, .data.u64 = (uint64_t)client << 1};
+    if (epoll_ctl(s->epoll, EPOLL_CTL_ADD, c->fd, &want))
+        log_fatal("epoll_ctl: %s", strerror(errno));
+}
+
+static void client_connected(struct swarm *s, struct swarm_client *c)
+{
+    int err = 0;
+    socklen_t size = sizeof err;
+    getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &err, &size);
+    if (err) {
+        client_dies(s, c, strerror(err));
+        return;
+    }
+    client_watch(s, c, c->fd, false);
+    if (c->poller)
+        poll_begin(s, c);
+    else
+        ws_begin(s, c);
+}
+
+void swarm_leave(struct swarm *s, int client)
+{
+    struct swarm_client *c = &s->clients[client];
+    if (c->state != SWARM_READY) return;
+    c->state = SWARM_LEAVING;
+    s->ready--;
+    s->leaving++;
+    shutdown(c->fd, SHUT_WR);
+}
+
+void swarm_deafen(struct swarm *s, int client)
+{
+    struct swarm_client *c = &s->clients[client];
+    int small = DEAF_BUFFER;
+    setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    epoll_ctl(s->epoll, EPOLL_CTL_DEL, c->fd, NULL);
+    c->is_deaf = true;
+}
+
+bool swarm_was_dropped(const struct swarm *s, int client)
+{
+    struct pollfd one = {.fd = s->clients[client].fd, .events = POLLRDHUP};
+    return poll(&one, 1, 0) == 1;
+}
+
+/* ---- sending */
+
+void client_send(struct swarm *s, struct swarm_client *c, int fd, const void *data, size_t n)
 {
     const char *p = data;
     while (n > 0) {
-        ssize_t k = send(c->fd, p, n, MSG_NOSIGNAL);
+        ssize_t k = send(fd, p, n, MSG_NOSIGNAL);
         if (k < 0 && errno == EAGAIN) {
-            struct pollfd writable = {.fd = c->fd, .events = POLLOUT};
+            struct pollfd writable = {.fd = fd, .events = POLLOUT};
             if (poll(&writable, 1, 5000) == 1) continue;
         }
         if (k < 0) {
@@ -59,18 +152,64 @@ static void client_send(struct swarm *s, struct swarm_client *c, const void *dat
     }
 }
 
-static void client_send_frame(struct swarm *s, struct swarm_client *c, uint8_t opcode,
-                              const void *data, size_t n)
+static void client_send_packet(struct swarm *s, struct swarm_client *c, const char *p, size_t n)
 {
-    uint8_t head[14] = {0x80 | opcode}, *p = head + 2;
-    int extra = n < 126 ? 0 : n < 65536 ? 2 : 8;
-    head[1] = (uint8_t)(0x80 | (extra == 0 ? n : extra == 2 ? 126 : 127));
-    for (int i = extra - 1; i >= 0; i--)
-        *p++ = (uint8_t)((uint64_t)n >> (8 * i));
-    p += 4; /* the masking key, 0 */
-    buf_clear(&s->out);
-    if (!buf_add(&s->out, head, (size_t)(p - head)) || !buf_add(&s->out, data, n)) abort();
-    client_send(s, c, s->out.p, s->out.n);
+    if (c->poller)
+        poll_send_packet(s, c, p, n);
+    else
+        ws_send_packet(s, c, p, n);
+}
+
+static bool add_filler(struct buf *b, size_t size)
+{
+    char *room = buf_room(b, size);
+    if (!room) return false;
+    memset(room, 'x', size);
+    b->n += size;
+    return true;
+}
+
+/* The attachment is a frame of its own; its first 8 bytes are the time. */
+static void publish_binary(struct swarm *s, struct swarm_client *c, const struct swarm_event *e,
+                           struct buf *b)
+{
+    if (!buf_addf(b, "451-[%s,{\"_placeholder\":true,\"num\":0}]", e->event)) abort();
+    ws_send_packet(s, c, b->p, b->n);
+    buf_clear(b);
+    if (!buf_add(b, &e->stamp_us, sizeof e->stamp_us) ||
+        !add_filler(b, e->size > sizeof e->stamp_us ? e->size - sizeof e->stamp_us : 0))
+        abort();
+    ws_send_binary(s, c, b->p, b->n);
+}
+
+void swarm_publish(struct swarm *s, int client, const struct swarm_event *e)
+{
+    struct swarm_client *c = &s->clients[client];
+    static struct buf text = {.max = SWARM_REST_MAX};
+    buf_clear(&text);
+    if (e->is_binary) {
+        publish_binary(s, c, e, &text);
+        return;
+    }
+    bool fits = buf_addf(&text, "42");
+    if (c->nsp >= 0) fits = fits && buf_addf(&text, "/n%d,", c->nsp);
+    if (e->wants_ack) fits = fits && buf_addf(&text, "7");
+    fits = fits &&
+           buf_addf(&text, "[%s,{\"t\":%llu,\"p\":\"", e->event, (unsigned long long)e->stamp_us);
+    if (!fits || !add_filler(&text, e->size) || !buf_addf(&text, "\"}]")) abort();
+    if (e->wants_ack) {
+        c->waits = true;
+        c->sent_us = e->stamp_us;
+    }
+    client_send_packet(s, c, text.p, text.n);
+}
+
+/* ---- receiving */
+
+static void count_delay(struct swarm *s, const struct swarm_client *c, uint64_t sent)
+{
+    uint64_t now = meter_now_us();
+    if (c - s->clients >= s->timed_from) meter_hist_add(&s->delays, now > sent ? now - sent : 0);
 }
 
 /* A message of ours came back: 42["message",{"t":123,…}], with other arguments before it at most. */
@@ -78,94 +217,75 @@ static void count_delivery(struct swarm *s, const struct swarm_client *c, const 
 {
     const char *mark = "\"t\":", *q = memmem(p, n, mark, strlen(mark));
     if (!q) return;
-    uint64_t sent = 0, now = meter_now_us();
+    uint64_t sent = 0;
     for (q += strlen(mark); q < p + n && *q >= '0' && *q <= '9'; q++)
         sent = sent * 10 + (uint64_t)(*q - '0');
     s->delivered++;
-    if (c - s->clients >= s->timed_from) meter_hist_add(&s->delays, now > sent ? now - sent : 0);
+    count_delay(s, c, sent);
 }
 
-static void client_takes_packet(struct swarm *s, struct swarm_client *c, const char *p, size_t n)
+void client_takes_binary(struct swarm *s, struct swarm_client *c, const uint8_t *p, size_t n)
 {
+    uint64_t sent;
+    if (n < sizeof sent) {
+        client_dies(s, c, "a short attachment");
+        return;
+    }
+    memcpy(&sent, p, sizeof sent);
+    s->delivered++;
+    count_delay(s, c, sent);
+}
+
+static void count_ack(struct swarm *s, struct swarm_client *c)
+{
+    if (!c->waits) return;
+    c->waits = false;
+    s->answered++;
+    count_delay(s, c, c->sent_us);
+}
+
+static void join_namespace(struct swarm *s, struct swarm_client *c)
+{
+    char connect[32];
+    c->state = SWARM_JOINING;
+    int n = c->nsp < 0 ? snprintf(connect, sizeof connect, "40")
+                       : snprintf(connect, sizeof connect, "40/n%d,", c->nsp);
+    client_send_packet(s, c, connect, (size_t)n);
+}
+
+void client_takes_packet(struct swarm *s, struct swarm_client *c, const char *p, size_t n)
+{
+    char type = n > 1 && p[0] == '4' ? p[1] : '\0';
     if (n == 1 && p[0] == '2') {
-        client_send_frame(s, c, 1, "3", 1);
+        if (c->state != SWARM_LEAVING) client_send_packet(s, c, "3", 1);
     } else if (c->state == SWARM_OPENING && n > 0 && p[0] == '0') {
-        c->state = SWARM_JOINING;
-        client_send_frame(s, c, 1, "40", 2);
-    } else if (c->state == SWARM_JOINING && n > 1 && p[0] == '4' && p[1] == '0') {
+        join_namespace(s, c);
+    } else if (c->state == SWARM_JOINING && type == '0') {
         c->state = SWARM_READY;
         s->joining--;
         s->ready++;
-    } else if (n > 1 && p[0] == '4' && p[1] == '2') {
+    } else if (type == '2') {
         count_delivery(s, c, p, n);
-    } else {
-        client_dies(s, c, n > 1 && p[1] == '4' ? "refused" : "unexpected packet");
+    } else if (type == '3') {
+        count_ack(s, c);
+    } else if (type != '5') { /* 5: an attachment follows, which counts */
+        client_dies(s, c, type == '4' ? "refused" : "unexpected packet");
     }
-}
-
-static void client_takes_frame(struct swarm *s, struct swarm_client *c, uint8_t first,
-                               const uint8_t *p, size_t n)
-{
-    switch (first) {
-    case 0x81: client_takes_packet(s, c, (const char *)p, n); return;
-    case 0x88: client_dies(s, c, "the server closed the WebSocket"); return;
-    case 0x89: client_send_frame(s, c, 10, p, n); return;
-    default: client_dies(s, c, "unexpected frame"); return;
-    }
-}
-
-/* Handles the whole frames in p; returns how many bytes they were. */
-static size_t client_takes_frames(struct swarm *s, struct swarm_client *c, const uint8_t *p,
-                                  size_t n)
-{
-    size_t at = 0;
-    while (n - at >= 2 && c->state != SWARM_DEAD) {
-        uint64_t len = p[at + 1] & 127;
-        size_t extra = len == 127 ? 8 : len == 126 ? 2 : 0, head = 2 + extra;
-        if (n - at < head) break;
-        if (extra) len = 0;
-        for (size_t i = 0; i < extra; i++)
-            len = len << 8 | p[at + 2 + i];
-        if (len > REST_MAX - 16) {
-            client_dies(s, c, "frame too long");
-            break;
-        }
-        if (n - at - head < len) break;
-        client_takes_frame(s, c, p[at], p + at + head, len);
-        at += head + len;
-    }
-    return at;
-}
-
-/* Returns the bytes of the answer's head; 0: not complete, or refused. */
-static size_t client_takes_head(struct swarm *s, struct swarm_client *c, const uint8_t *p, size_t n)
-{
-    const char *accepted = "HTTP/1.1 101";
-    const uint8_t *end = memmem(p, n, "\r\n\r\n", 4);
-    if (!end) return 0;
-    if (memcmp(p, accepted, strlen(accepted)) != 0) {
-        client_dies(s, c, "the upgrade was refused");
-        return 0;
-    }
-    c->state = SWARM_OPENING;
-    return (size_t)(end + 4 - p);
 }
 
 static void client_reads(struct swarm *s, struct swarm_client *c)
 {
     size_t kept = c->rest.n, used = 0;
     if (kept) memcpy(s->in, c->rest.p, kept);
-    ssize_t k = recv(c->fd, s->in + kept, READ_MAX, 0);
+    ssize_t k = recv(c->fd, s->in + kept, SWARM_READ_MAX, 0);
     if (k < 0 && errno == EAGAIN) return;
     if (k <= 0) {
         client_dies(s, c, k ? strerror(errno) : "the server closed the connection");
         return;
     }
     size_t n = kept + (size_t)k;
-    if (c->state == SWARM_UPGRADING) used = client_takes_head(s, c, s->in, n);
-    if (c->state != SWARM_UPGRADING && c->state != SWARM_DEAD)
-        used += client_takes_frames(s, c, s->in + used, n - used);
-    if (c->state == SWARM_DEAD) return;
+    used = c->poller ? poll_take(s, c, s->in, n) : ws_take(s, c, s->in, n);
+    if (c->state == SWARM_DEAD || c->state == SWARM_NEW) return;
     if (used == n) {
         buf_fini(&c->rest);
         return;
@@ -174,115 +294,92 @@ static void client_reads(struct swarm *s, struct swarm_client *c)
     if (!buf_add(&c->rest, s->in + used, n - used)) client_dies(s, c, "too much at once");
 }
 
-static uint16_t port_of(const struct swarm *s, const struct swarm_client *c)
-{
-    const struct swarm_server *server = s->servers;
-    for (ptrdiff_t i = c - s->clients; i >= server->clients; server++)
-        i -= server->clients;
-    return server->port;
-}
+/* ---- all of them */
 
-static void client_asks_upgrade(struct swarm *s, struct swarm_client *c)
+void swarm_init(struct swarm *s)
 {
-    int err = 0;
-    socklen_t size = sizeof err;
-    getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &err, &size);
-    if (err) {
-        client_dies(s, c, strerror(err));
-        return;
-    }
-    struct epoll_event want = {.events = EPOLLIN, .data.u32 = (uint32_t)(c - s->clients)};
-    epoll_ctl(s->epoll, EPOLL_CTL_MOD, c->fd, &want);
-    c->state = SWARM_UPGRADING;
-    char *request = x_asprintf("GET /socket.io/?EIO=4&transport=websocket&token=%s HTTP/1.1\r\n"
-                               "Host: 127.0.0.1:%u\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                               "Sec-WebSocket-Version: 13\r\n"
-                               "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-                               s->tokens[(c - s->clients) % s->ntokens], (unsigned)port_of(s, c));
-    client_send(s, c, request, strlen(request));
-    x_free(request);
-}
-
-void swarm_init(struct swarm *s, const struct swarm_server *servers, int nservers, char **tokens,
-                int ntokens)
-{
-    *s = (struct swarm){.tokens = tokens, .ntokens = ntokens};
-    memcpy(s->servers, servers, (size_t)nservers * sizeof *servers);
-    for (int i = 0; i < nservers; i++)
-        s->n += servers[i].clients;
-    s->clients = x_calloc((size_t)s->n, sizeof *s->clients);
-    for (int i = 0; i < s->n; i++)
-        buf_init(&s->clients[i].rest, REST_MAX);
-    s->in = x_malloc(REST_MAX + READ_MAX);
-    buf_init(&s->out, REST_MAX);
+    *s = (struct swarm){.n = 0};
+    s->in = x_malloc(SWARM_REST_MAX + SWARM_READ_MAX);
+    buf_init(&s->out, SWARM_REST_MAX);
     s->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (s->epoll < 0) log_fatal("epoll_create1: %s", strerror(errno));
 }
 
 void swarm_fini(struct swarm *s)
 {
-    for (int i = 0; i < s->started; i++) {
-        if (s->clients[i].state != SWARM_DEAD) close(s->clients[i].fd);
-        buf_fini(&s->clients[i].rest);
+    for (int i = 0; i < s->n; i++) {
+        struct swarm_client *c = &s->clients[i];
+        if (c->state != SWARM_DEAD && c->state != SWARM_NEW) close_sockets(c);
+        poll_free(c->poller);
     }
+    for (int i = 0; i < s->ntokens; i++)
+        x_free(s->tokens[i]);
     close(s->epoll);
     buf_fini(&s->out);
+    x_free(s->tokens);
     x_free(s->in);
     x_free(s->clients);
 }
 
-void swarm_start(struct swarm *s)
+int swarm_load_tokens(struct swarm *s, const char *path)
 {
-    struct swarm_client *c = &s->clients[s->started];
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port_of(s, c))};
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int one = 1;
-    c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (c->fd < 0) log_fatal("socket %d: %s", s->started, strerror(errno));
-    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    struct epoll_event want = {.events = EPOLLOUT, .data.u32 = (uint32_t)s->started};
-    if (epoll_ctl(s->epoll, EPOLL_CTL_ADD, c->fd, &want))
-        log_fatal("epoll_ctl: %s", strerror(errno));
-    c->state = SWARM_CONNECTING;
-    s->started++;
-    s->joining++;
-    if (connect(c->fd, (struct sockaddr *)&to, sizeof to) && errno != EINPROGRESS)
-        client_dies(s, c, strerror(errno));
+    static char line[8192];
+    FILE *in = fopen(path, "r");
+    if (!in) return -1;
+    while (fgets(line, sizeof line, in)) {
+        s->tokens = x_realloc(s->tokens, (size_t)(s->ntokens + 1) * sizeof *s->tokens);
+        s->tokens[s->ntokens++] = x_memdup(line, strcspn(line, "\r\n"));
+    }
+    fclose(in);
+    return s->ntokens;
 }
 
-void swarm_turn(struct swarm *s, uint64_t us)
+void swarm_add(struct swarm *s, int n, int server, int token, bool polls, int group)
+{
+    s->clients = x_realloc(s->clients, (size_t)(s->n + n) * sizeof *s->clients);
+    for (int i = 0; i < n; i++) {
+        struct swarm_client *c = &s->clients[s->n++];
+        *c = (struct swarm_client){.fd = -1,
+                                   .server = (uint8_t)server,
+                                   .token = token + i,
+                                   .nsp = group ? i / group : -1,
+                                   .poller = polls ? poll_new() : NULL};
+        buf_init(&c->rest, SWARM_REST_MAX);
+    }
+}
+
+void swarm_also_wait_for(struct swarm *s, int fd)
+{
+    struct epoll_event want = {.events = EPOLLIN, .data.u64 = (uint64_t)NO_CLIENT};
+    if (epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &want)) log_fatal("epoll_ctl: %s", strerror(errno));
+}
+
+bool swarm_turn(struct swarm *s, uint64_t us)
 {
     struct epoll_event got[EVENTS];
     struct timespec most = {(time_t)(us / 1000000), (long)(us % 1000000) * 1000};
+    bool other = false;
     int n = epoll_pwait2(s->epoll, got, EVENTS, &most, NULL);
     if (n < 0 && errno != EINTR) log_fatal("epoll_pwait2: %s", strerror(errno));
     for (int i = 0; i < n; i++) {
-        struct swarm_client *c = &s->clients[got[i].data.u32];
-        if (c->state == SWARM_DEAD) continue;
+        if (got[i].data.u64 == (uint64_t)NO_CLIENT) {
+            other = true;
+            continue;
+        }
+        struct swarm_client *c = &s->clients[got[i].data.u64 >> 1];
+        if (c->state == SWARM_DEAD || c->state == SWARM_NEW) continue;
         if (c->state == SWARM_CONNECTING)
-            client_asks_upgrade(s, c);
+            client_connected(s, c);
+        else if (got[i].data.u64 & 1)
+            poll_reads_second(s, c);
         else
             client_reads(s, c);
     }
-}
-
-void swarm_publish(struct swarm *s, int client, const char *event, uint64_t stamp_us, size_t size)
-{
-    static const char filler[] = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
-    struct buf text;
-    buf_init(&text, REST_MAX);
-    bool fits = buf_addf(&text, "42[%s,{\"t\":%llu,\"p\":\"", event, (unsigned long long)stamp_us);
-    for (size_t left = size, k; fits && left > 0; left -= k) {
-        k = left < sizeof filler - 1 ? left : sizeof filler - 1;
-        fits = buf_add(&text, filler, k);
-    }
-    if (!fits || !buf_addf(&text, "\"}]")) abort();
-    client_send_frame(s, &s->clients[client], 1, text.p, text.n);
-    buf_fini(&text);
+    return other;
 }
 
 void swarm_reset(struct swarm *s)
 {
-    s->delivered = 0;
+    s->delivered = s->answered = 0;
     s->delays = (struct meter_hist){.max = 0};
 }

@@ -1,0 +1,62 @@
+"""What the tables call a case, what is its figure, and what Peal must reach."""
+
+from collections import namedtuple
+
+from common import ratios
+
+# of: the figure in an answer of the load generator; key: of Bench.results
+Case = namedtuple("Case", "key title unit of")
+
+
+def per_delivery(answer):
+    return answer["cpu_us"][0] / answer["delivered"]
+
+
+def per_message(answer):
+    return answer["cpu_us"][0] / answer["published"]
+
+
+def per_connection(answer):
+    return answer["cpu_us"][0] / answer["connected"]
+
+
+def resident(answer):
+    return answer["memory_kib"]["rss"]
+
+
+DELIVERY, ANSWER = "µs CPU per delivery", "µs CPU per answer"
+CONNECTION = "µs CPU per connection"
+CASES = {case.key: case for case in (
+    Case("broadcast-1000", "One broadcast at a time to 1000", DELIVERY, per_delivery),
+    Case("broadcast-10000", "One broadcast at a time to 10 000", DELIVERY, per_delivery),
+    Case("inflight-8", "8 broadcasts in flight to 1000", DELIVERY, per_delivery),
+    Case("inflight-64", "64 broadcasts in flight to 1000", DELIVERY, per_delivery),
+    Case("rate-10", "10 broadcasts a second to 1000", DELIVERY, per_delivery),
+    Case("rate-40", "40 broadcasts a second to 1000", DELIVERY, per_delivery),
+    Case("payload-32", "32 bytes to 1000, 2 in flight", DELIVERY, per_delivery),
+    Case("payload-1k", "1 KiB to 1000, 2 in flight", DELIVERY, per_delivery),
+    Case("payload-64k", "64 KiB to 1000, 2 in flight", DELIVERY, per_delivery),
+    Case("payload-binary", "1 KiB of binary to 1000, 2 in flight", DELIVERY, per_delivery),
+    Case("rooms", "1000 rooms of 10, 64 in flight", DELIVERY, per_delivery),
+    Case("rooms-rate", "1000 rooms of 10, 500 messages a second", DELIVERY, per_delivery),
+    Case("ack", "Event with ack, 64 in flight", ANSWER, per_message),
+    Case("echo", "Echo by a room of one's own, with ack", ANSWER, per_message),
+    Case("connect-HS256", "Connect with HS256", CONNECTION, per_connection),
+    Case("connect-RS256", "Connect with RS256", CONNECTION, per_connection),
+    Case("connect-ES256", "Connect with ES256", CONNECTION, per_connection),
+    Case("memory", "Idle: 10 000 clients in a room", "KiB resident per connection", resident),
+    Case("poll-connect", "Connect by long-polling", CONNECTION, per_connection),
+    Case("poll-1", "Long-polling: one broadcast at a time to 1000", DELIVERY, per_delivery),
+    Case("poll-8", "Long-polling: 8 in flight to 1000", DELIVERY, per_delivery),
+    Case("slow-without", "40 × 4 KiB a second to 1000", DELIVERY, per_delivery),
+    Case("slow-with", "the same, 1 % do not read", DELIVERY, per_delivery),
+)}
+
+
+def figures(results, key, server):
+    return [CASES[key].of(answer) for answer in results.get(key, {}).get(server, [])]
+
+
+def compared(results, key, of, to):
+    """Round by round."""
+    return ratios(figures(results, key, of), figures(results, key, to))

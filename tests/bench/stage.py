@@ -1,0 +1,150 @@
+"""Servers that are up together, each with a load generator of its own, and take turns at a scenario:
+so what they are compared by was measured within seconds. One that waits costs nothing."""
+
+from contextlib import ExitStack
+
+import tokens
+from common import BENCH, Load, Server, file_limit, kernel_memory, process_memory
+
+SPARE_FILES = 200  # of a process, beside its connections
+
+
+class Bench:
+    """What all scenarios share: where to run, what to connect with, and what has come out."""
+
+    def __init__(self, build, cores, quick):
+        self.build, self.cores, self.quick = build, cores, quick
+        self.results = {}  # key of a case -> server -> one answer a round
+        self.files = {}
+        self.signers = None
+
+    def seconds(self, full):
+        return full / 5 if self.quick else full
+
+    def count(self, full):
+        return max(10, full // 10) if self.quick else full
+
+    def keep(self, key, server, answer):
+        self.results.setdefault(key, {}).setdefault(server, []).append(answer)
+        return answer
+
+    def tokens(self, name, n, rooms, kid=None):
+        """A file that is written once a run."""
+        if name not in self.files:
+            path = f"{self.build}/bench/{name}.tokens"
+            if kid:
+                self.keys()
+                self.signers.write(path, n, kid, rooms)
+            else:
+                tokens.write(path, n, rooms)
+            self.files[name] = path
+        return self.files[name]
+
+    def keys(self):
+        if not self.signers:
+            self.signers = tokens.Signers(f"{self.build}/bench/keys")
+        return self.signers
+
+    def most_clients(self):
+        """Connections that one process may hold."""
+        return file_limit() - SPARE_FILES
+
+    def server(self, kind, clients, settings=(), name=None):
+        environment = {}
+        if kind == "peal":
+            limit = max(10000, clients + 100)  # 10000 is the default
+            command = [f"{self.build}/cli/peal", "serve"]
+            for setting in ("gateway.host=127.0.0.1", "gateway.port=0",
+                            f"gateway.max_connections={limit}", "log.level=info",
+                            "auth.rooms_claim=rooms",
+                            "routes.events=message=all,room=room,echo=none",
+                            f"auth.keys={self.keys().peal_keys()}", *settings):
+                command += ["--set", setting]
+        elif kind == "node":
+            command = ["node", f"{BENCH}/node-peer.js"]
+            environment["BENCH_KEYS"] = self.keys().folder
+        else:
+            command = [f"{self.build}/tests/bench/bench_floor",
+                       "each" if kind == "floor-each" else "gather"]
+        return Server(command, f"{self.build}/bench/{name or kind}.log", self.cores[0],
+                      environment=environment)
+
+
+class Actor:
+    """A server and the clients of it."""
+
+    def __init__(self, bench, kind, load, server):
+        self.bench, self.kind, self.load, self.server = bench, kind, load, server
+        self.clients = 0
+
+    def add(self, n, **settings):
+        words = "".join(f" {name}={value}" for name, value in settings.items())
+        first = self.load.do(f"add n={n}{words}")["first"]
+        self.clients += n
+        return first
+
+    def connect(self, first, n, **settings):
+        words = "".join(f" {name}={value}" for name, value in settings.items())
+        return self.load.do(f"connect first={first} n={n}{words}")
+
+    def join(self, n, token=0, **settings):
+        """Adds and connects; with memory per connection, the server's and the kernel's (which holds
+        both ends here)."""
+        before, kernel = process_memory(self.server.process.pid), kernel_memory()
+        answer = self.connect(self.add(n, token=token, **settings), n)
+        after = process_memory(self.server.process.pid)
+        answer["memory_kib"] = {name: (after[name] - before[name]) / n for name in after}
+        answer["kernel_kib"] = {name: (value - kernel[name]) / n
+                                for name, value in kernel_memory().items()}
+        return answer
+
+    def fanout(self, seconds, warm=0.2, **settings):
+        words = "".join(f" {name}={value}" for name, value in settings.items())
+        return self.load.do(f"fanout seconds={seconds} warm={warm}{words}")
+
+    def ask(self, seconds, warm=0.2, **settings):
+        words = "".join(f" {name}={value}" for name, value in settings.items())
+        return self.load.do(f"ask seconds={seconds} warm={warm}{words}")
+
+    def hold(self, seconds):
+        return self.load.do(f"hold seconds={seconds}")
+
+    def leave(self, first, n):
+        return self.load.do(f"leave first={first} n={n}")
+
+
+class Stage:
+    """Servers of some kinds, up while `with` lasts."""
+
+    def __init__(self, bench, kinds, clients, token_file, settings=()):
+        self.bench, self.kinds, self.clients = bench, kinds, clients
+        self.token_file, self.settings = token_file, settings
+        self.stack = ExitStack()
+        self.actors = []
+
+    def __enter__(self):
+        try:
+            for kind in self.kinds:
+                self.start(kind)
+        except BaseException:
+            self.stack.close()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.stack.close()
+
+    def start(self, kind, name=None):
+        server = self.stack.enter_context(
+            self.bench.server(kind, self.clients, self.settings, name))
+        load = self.stack.enter_context(
+            Load(f"{name or kind} with {self.clients} clients", self.bench.build,
+                 self.bench.cores[1], self.token_file, [server]))
+        actor = Actor(self.bench, kind, load, server)
+        self.actors.append(actor)
+        return actor
+
+    def turns(self, turn):
+        """The actors in an order that changes, so that nobody is always the first."""
+        k = turn % len(self.actors)
+        return self.actors[k:] + self.actors[:k]
