@@ -32,7 +32,7 @@ CASES = {case.key: case for case in (
     Case("inflight-8", "8 broadcasts in flight to 1000", DELIVERY, per_delivery),
     Case("inflight-64", "64 broadcasts in flight to 1000", DELIVERY, per_delivery),
     Case("rate-10", "10 broadcasts a second to 1000", DELIVERY, per_delivery),
-    Case("rate-40", "40 broadcasts a second to 1000", DELIVERY, per_delivery),
+    Case("rate-25", "25 broadcasts a second to 1000", DELIVERY, per_delivery),
     Case("payload-32", "32 bytes to 1000, 2 in flight", DELIVERY, per_delivery),
     Case("payload-1k", "1 KiB to 1000, 2 in flight", DELIVERY, per_delivery),
     Case("payload-64k", "64 KiB to 1000, 2 in flight", DELIVERY, per_delivery),
@@ -48,9 +48,20 @@ CASES = {case.key: case for case in (
     Case("poll-connect", "Connect by long-polling", CONNECTION, per_connection),
     Case("poll-1", "Long-polling: one broadcast at a time to 1000", DELIVERY, per_delivery),
     Case("poll-8", "Long-polling: 8 in flight to 1000", DELIVERY, per_delivery),
-    Case("slow-without", "40 × 4 KiB a second to 1000", DELIVERY, per_delivery),
-    Case("slow-with", "the same, 1 % do not read", DELIVERY, per_delivery),
+    Case("slow-without", "40 × 4 KiB a second to 990", DELIVERY, per_delivery),
+    Case("slow-with", "the same beside 10 that do not read", DELIVERY, per_delivery),
+    Case("grow-100-rooms", "100 rooms of 10", DELIVERY, per_delivery),
+    Case("grow-1000-rooms", "the same beside 900 more rooms", DELIVERY, per_delivery),
+    Case("grow-20-each", "the same, each client in 19 more rooms", DELIVERY, per_delivery),
+    Case("grow-100-nsps", "100 namespaces of 10 instead", DELIVERY, per_delivery),
+    Case("grow-1000-nsps", "the same beside 900 more namespaces", DELIVERY, per_delivery),
+    Case("grow-idle", "100 rooms of 10 beside idle connections", DELIVERY, per_delivery),
+    Case("size-ten", "1000 rooms of 10", DELIVERY, per_delivery),
+    Case("size-hundred", "100 rooms of 100", DELIVERY, per_delivery),
+    Case("size-thousand", "10 rooms of 1000", DELIVERY, per_delivery),
 )}
+
+MAIN = [key for key in CASES if not key.startswith(("grow-", "size-"))]
 
 
 def figures(results, key, server):

@@ -86,6 +86,10 @@ class Server:
             else:
                 time.sleep(0.02)
 
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
     def __exit__(self, *_):
         self.process.terminate()
         try:
@@ -100,7 +104,8 @@ class Load:
     It is told what to do by lines (see load.c)."""
 
     def __init__(self, what, build, core, tokens, servers, others=()):
-        self.what, self.log, self.programs = what, f"{build}/bench/load.log", [*servers, *others]
+        self.what, self.log, self.programs = what, f"{servers[0].log}.load", [*servers, *others]
+        self.command = ""
         command = ["taskset", "-c", str(core), f"{build}/tests/bench/bench_load"]
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -111,23 +116,30 @@ class Load:
         for program in self.programs:
             self.do(f"meter pid={program.process.pid}")
 
-    def do(self, command):
-        """What came of a command; ends the program if it failed, or a server is gone."""
-        answer = ""
+    def begin(self, command):
+        """Lets it work; end() waits for what comes of it."""
+        self.command = command
         try:
             self.process.stdin.write(command + "\n")
             self.process.stdin.flush()
-            if select.select([self.process.stdout], [], [], LOAD_TIMEOUT)[0]:
-                answer = self.process.stdout.readline()
         except OSError:
-            pass
+            pass  # end() tells why
+
+    def end(self):
+        """Ends the program if the command failed, or a server is gone."""
+        ready, _, _ = select.select([self.process.stdout], [], [], LOAD_TIMEOUT)
+        answer = self.process.stdout.readline() if ready else ""
         alive = all(program.process.poll() is None for program in self.programs)
         if not answer.endswith("\n") or not alive:
             self.process.kill()
             logs = "".join(read_file(path)[-2000:] for path in
                            [self.log, *(program.log for program in self.programs)])
-            fail(f"{self.what}: the measurement failed at `{command}`\n{answer}{logs}")
+            fail(f"{self.what}: the measurement failed at `{self.command}`\n{answer}{logs}")
         return json.loads(answer)
+
+    def do(self, command):
+        self.begin(command)
+        return self.end()
 
     def __enter__(self):
         return self
@@ -164,6 +176,10 @@ def kernel_memory():
     pages = re.search(r"^TCP: .* mem (\d+)$", read_file("/proc/net/sockstat"), re.M)
     return {"slab": slab["Slab"], "page tables": slab["PageTables"],
             "socket buffers": int(pages[1]) * os.sysconf("SC_PAGE_SIZE") // 1024}
+
+
+def spare_memory_kib():
+    return fields_kib("/proc/meminfo", ("MemAvailable",))["MemAvailable"]
 
 
 def slab_caches():

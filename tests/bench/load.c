@@ -9,13 +9,12 @@
  *   tokens path=                   one token a line; a client takes the one that `token` numbers
  *   server port=                   the next server; the first one is 0
  *   meter pid=                     a process whose CPU time is in all answers, in this order
- *   add n= [server= token= polls= group=]
- *                                  clients that do nothing yet; group: so many share a namespace
+ *   add n= [server= token= polls= group= mss=]
+ *                                  clients that do nothing yet, see swarm.h
  *   connect [first= n= at_once= mark=]
  *                                  until all are ready; mark: CPU time after each so many
  *   leave [first= n=]              all shut their side, until the server has closed theirs
  *   deafen [first= n=]             they read no more
- *   dropped [first= n=]            of those: how many has the server given up?
  *   fanout, ask [seconds= warm= …] see traffic.h
  *   hold seconds=                  nothing happens, but for heartbeats
  *
@@ -80,13 +79,15 @@ static struct range range_of(struct words *w)
 static void do_add(struct words *w)
 {
     int n = (int)words_long(w, "n", 1, 1, CLIENTS_MAX);
-    int server = (int)words_long(w, "server", 0, 0, swarm.nservers - 1);
-    int token = (int)words_long(w, "token", 0, 0, CLIENTS_MAX);
-    bool polls = words_long(w, "polls", 0, 0, 1);
-    int group = (int)words_long(w, "group", 0, 0, CLIENTS_MAX);
+    struct swarm_kind kind = {.server = (int)words_long(w, "server", 0, 0, SWARM_SERVERS - 1),
+                              .token = (int)words_long(w, "token", 0, 0, CLIENTS_MAX),
+                              .group = (int)words_long(w, "group", 0, 0, CLIENTS_MAX),
+                              .mss = (int)words_long(w, "mss", 0, 0, 65535),
+                              .polls = words_long(w, "polls", 0, 0, 1)};
     words_done(w);
-    if (server >= swarm.nservers || token + n > swarm.ntokens) log_fatal("add: not so many");
-    swarm_add(&swarm, n, server, token, polls, group);
+    if (kind.server >= swarm.nservers || kind.token + n > swarm.ntokens)
+        log_fatal("add: no such server, or not so many tokens");
+    swarm_add(&swarm, n, &kind);
     printf("{\"first\":%d}\n", swarm.n - n);
 }
 
@@ -155,16 +156,6 @@ static void do_deafen(struct words *w)
     for (int i = r.first; i < r.first + r.n; i++)
         swarm_deafen(&swarm, i);
     puts("{}");
-}
-
-static void do_dropped(struct words *w)
-{
-    struct range r = range_of(w);
-    words_done(w);
-    int dropped = 0;
-    for (int i = r.first; i < r.first + r.n; i++)
-        dropped += swarm_was_dropped(&swarm, i);
-    printf("{\"dropped\":%d}\n", dropped);
 }
 
 /* ---- work */
@@ -262,7 +253,7 @@ static void obey(struct words *w)
         void (*f)(struct words *);
     } plain[] = {{"tokens", do_tokens}, {"server", do_server},   {"meter", do_meter},
                  {"add", do_add},       {"connect", do_connect}, {"leave", do_leave},
-                 {"deafen", do_deafen}, {"dropped", do_dropped}, {"hold", do_hold}};
+                 {"deafen", do_deafen}, {"hold", do_hold}};
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
         if (strcmp(w->verb, plain[i].verb) != 0) continue;
         plain[i].f(w);

@@ -22,7 +22,8 @@ class Bench:
         return full / 5 if self.quick else full
 
     def count(self, full):
-        return max(10, full // 10) if self.quick else full
+        """Clients; multiples of 100 in a quick run, too, or rooms would not come out even."""
+        return max(100, full // 1000 * 100) if self.quick else full
 
     def keep(self, key, server, answer):
         self.results.setdefault(key, {}).setdefault(server, []).append(answer)
@@ -70,47 +71,48 @@ class Bench:
                       environment=environment)
 
 
+def command(verb, settings):
+    return " ".join([verb, *(f"{name}={value}" for name, value in settings.items())])
+
+
 class Actor:
-    """A server and the clients of it."""
+    """A server and its clients."""
 
     def __init__(self, bench, kind, load, server):
         self.bench, self.kind, self.load, self.server = bench, kind, load, server
-        self.clients = 0
 
-    def add(self, n, **settings):
-        words = "".join(f" {name}={value}" for name, value in settings.items())
-        first = self.load.do(f"add n={n}{words}")["first"]
-        self.clients += n
-        return first
+    def do(self, verb, **settings):
+        return self.load.do(command(verb, settings))
 
-    def connect(self, first, n, **settings):
-        words = "".join(f" {name}={value}" for name, value in settings.items())
-        return self.load.do(f"connect first={first} n={n}{words}")
-
-    def join(self, n, token=0, **settings):
-        """Adds and connects; with memory per connection, the server's and the kernel's (which holds
-        both ends here)."""
-        before, kernel = process_memory(self.server.process.pid), kernel_memory()
-        answer = self.connect(self.add(n, token=token, **settings), n)
-        after = process_memory(self.server.process.pid)
+    def join(self, n, token=0, mark=0, **settings):
+        """Adds and connects. The answer has the memory of a connection, too: the server's, and the
+        kernel's, which holds both ends here."""
+        before, kernel = self.memory(), kernel_memory()
+        first = self.do("add", n=n, token=token, **settings)["first"]
+        answer = self.do("connect", first=first, n=n, mark=mark)
+        after = self.memory()
         answer["memory_kib"] = {name: (after[name] - before[name]) / n for name in after}
         answer["kernel_kib"] = {name: (value - kernel[name]) / n
                                 for name, value in kernel_memory().items()}
         return answer
 
     def fanout(self, seconds, warm=0.2, **settings):
-        words = "".join(f" {name}={value}" for name, value in settings.items())
-        return self.load.do(f"fanout seconds={seconds} warm={warm}{words}")
+        return self.do("fanout", seconds=self.bench.seconds(seconds), warm=self.bench.seconds(warm),
+                       **settings)
 
-    def ask(self, seconds, warm=0.2, **settings):
-        words = "".join(f" {name}={value}" for name, value in settings.items())
-        return self.load.do(f"ask seconds={seconds} warm={warm}{words}")
+    def ask(self, seconds, **settings):
+        return self.do("ask", seconds=self.bench.seconds(seconds), warm=self.bench.seconds(0.2),
+                       **settings)
 
-    def hold(self, seconds):
-        return self.load.do(f"hold seconds={seconds}")
+    def memory(self):
+        return process_memory(self.server.process.pid)
 
-    def leave(self, first, n):
-        return self.load.do(f"leave first={first} n={n}")
+
+def hold(actors, seconds):
+    """All at once; the answers in their order."""
+    for actor in actors:
+        actor.load.begin(command("hold", {"seconds": seconds}))
+    return [actor.load.end() for actor in actors]
 
 
 class Stage:
@@ -134,7 +136,13 @@ class Stage:
     def __exit__(self, *_):
         self.stack.close()
 
+    def abandon(self):
+        """Kills all that are up: to take leave of very many clients takes a server seconds."""
+        for actor in self.actors:
+            actor.server.kill()
+
     def start(self, kind, name=None):
+        """One more; name: of its log."""
         server = self.stack.enter_context(
             self.bench.server(kind, self.clients, self.settings, name))
         load = self.stack.enter_context(

@@ -73,6 +73,9 @@ int client_socket(struct swarm *s, struct swarm_client *c)
     if (fd < 0) log_fatal("socket %td: %s", c - s->clients, strerror(errno));
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+    int mss = c->mss;
+    if (mss && setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &mss, sizeof mss))
+        log_fatal("TCP_MAXSEG: %s", strerror(errno));
     if (bind(fd, (struct sockaddr *)&from, sizeof from)) log_fatal("bind: %s", strerror(errno));
     if (!connect(fd, (struct sockaddr *)&to, sizeof to) || errno == EINPROGRESS) return fd;
     close(fd);
@@ -124,12 +127,6 @@ void swarm_deafen(struct swarm *s, int client)
     setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
     epoll_ctl(s->epoll, EPOLL_CTL_DEL, c->fd, NULL);
     c->is_deaf = true;
-}
-
-bool swarm_was_dropped(const struct swarm *s, int client)
-{
-    struct pollfd one = {.fd = s->clients[client].fd, .events = POLLRDHUP};
-    return poll(&one, 1, 0) == 1;
 }
 
 /* ---- sending */
@@ -334,16 +331,17 @@ int swarm_load_tokens(struct swarm *s, const char *path)
     return s->ntokens;
 }
 
-void swarm_add(struct swarm *s, int n, int server, int token, bool polls, int group)
+void swarm_add(struct swarm *s, int n, const struct swarm_kind *kind)
 {
     s->clients = x_realloc(s->clients, (size_t)(s->n + n) * sizeof *s->clients);
     for (int i = 0; i < n; i++) {
         struct swarm_client *c = &s->clients[s->n++];
         *c = (struct swarm_client){.fd = -1,
-                                   .server = (uint8_t)server,
-                                   .token = token + i,
-                                   .nsp = group ? i / group : -1,
-                                   .poller = polls ? poll_new() : NULL};
+                                   .server = (uint8_t)kind->server,
+                                   .token = kind->token + i,
+                                   .nsp = kind->group ? i / kind->group : -1,
+                                   .mss = (uint16_t)kind->mss,
+                                   .poller = kind->polls ? poll_new() : NULL};
         buf_init(&c->rest, SWARM_REST_MAX);
     }
 }

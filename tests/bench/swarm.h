@@ -39,6 +39,7 @@ struct swarm_client {
     uint8_t state;               /* enum swarm_state */
     bool is_deaf;                /* reads nothing any more */
     bool waits;                  /* for an ack */
+    uint16_t mss;                /* of its TCP; 0: what loopback has, 64 KiB */
     uint64_t sent_us;            /* the event that it waits for was due then */
     struct swarm_poller *poller; /* NULL: WebSocket */
     struct buf rest;             /* the start of something whose end has not come yet */
@@ -67,20 +68,24 @@ void swarm_fini(struct swarm *s);
  * the file cannot be read. */
 int swarm_load_tokens(struct swarm *s, const char *path);
 
-/* n more clients, of that server, that do nothing yet; the first of them takes that token, the
- * second the next. group: so many share a namespace; 0: all are in the main one. */
-void swarm_add(struct swarm *s, int n, int server, int token, bool polls, int group);
+/* How clients are that are added together. */
+struct swarm_kind {
+    int server, token; /* the first of them takes that token, the second the next */
+    int group;         /* so many share a namespace; 0: all are in the main one */
+    int mss;           /* see swarm_client */
+    bool polls;
+};
+/* n more clients that do nothing yet. */
+void swarm_add(struct swarm *s, int n, const struct swarm_kind *kind);
 /* A NEW client connects. */
 void swarm_start(struct swarm *s, int client);
 /* A READY client shuts its side; it is NEW again when the server has closed the connection. */
 void swarm_leave(struct swarm *s, int client);
 /* A READY client reads no more, and its kernel takes little. */
 void swarm_deafen(struct swarm *s, int client);
-/* True if the server has closed the connection of a deaf client. */
-bool swarm_was_dropped(const struct swarm *s, int client);
 
-/* Waits for events up to us microseconds and handles what there is; extra_fd, if not -1, is waited
- * for, too, and true means that it is readable. */
+/* Waits for events up to us microseconds and handles what there is. True: the descriptor that is
+ * also waited for is readable. */
 bool swarm_turn(struct swarm *s, uint64_t us);
 void swarm_also_wait_for(struct swarm *s, int fd);
 
