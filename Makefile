@@ -21,7 +21,7 @@ test: ## build with sanitizers and run every test (CTEST_FLAGS="-R name" for som
 	@$(call build,release,build)
 	@ctest --test-dir build/asan $(CTEST_FLAGS)
 
-bench: ## measure Peal beside Node's Socket.IO and write docs/performance*.md (quiet machine, 8 minutes)
+bench: ## measure Peal beside Node's Socket.IO and write docs/performance*.md (quiet machine, 10 minutes)
 	@deploy/setup run bench
 	@$(call build,release,build)
 	@tests/bench/run

@@ -144,15 +144,21 @@ class Load:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def __exit__(self, *error):
         """Its clients are gone when it has ended."""
+        killed = self.process.poll() is not None
         self.process.stdin.close()
         try:
             self.process.wait(STOP_TIMEOUT)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+            self.kill()
         self.process.stdout.close()
+        if self.process.returncode != 0 and not killed and not error[0]:
+            fail(f"{self.what}: clients died\n{read_file(self.log)[-2000:]}")
 
 
 # --- memory

@@ -4,7 +4,7 @@ import statistics
 from collections import namedtuple
 
 from cases import compared, figures
-from common import cell, show, table
+from common import cell, ratios, table
 from lasting import MARK, SLOW_LIMIT
 
 # values: one a round; must: a function of their median
@@ -43,13 +43,13 @@ def opening_windows(most):
 
 def opening_growth(results):
     """Cost of a connection at 50 000 open ones, or as many as there were, by that at 1000."""
-    ratios = []
+    growth = []
     for most in results.get("most", {}).get("peal", []):
         windows = [costs for name, costs in opening_windows(most)
                    if int(name.split()[-1]) <= 50000]
         if len(windows) > 1:
-            ratios.append(statistics.median(windows[-1]) / statistics.median(windows[0]))
-    return ratios
+            growth.append(statistics.median(windows[-1]) / statistics.median(windows[0]))
+    return growth
 
 
 def idle_cpu(results, key, server):
@@ -71,11 +71,8 @@ def reconnect_memory(results, server):
 
 def grown(results, key):
     """Cost of a delivery by that with few of everything, round by round."""
-    if key == "grow-idle":  # only in the first round
-        of = figures(results, key, "peal")
-        return [a / b for a, b in zip(of, figures(results, "grow-100-rooms", "peal"))]
-    return [a / b for a, b in zip(figures(results, key, "peal"),
-                                  figures(results, "grow-100-rooms", "peal"))]
+    few = "grow-idle-before" if key == "grow-idle" else "grow-100-rooms"
+    return ratios(figures(results, key, "peal"), figures(results, few, "peal"))
 
 
 GROWN = {"grow-1000-rooms": "900 more rooms", "grow-20-each": "20 rooms each",
@@ -124,8 +121,3 @@ def goal_table(results):
                  [[row.what, row.must, cell(row.values, row.mark),
                    "yes" if row.met(statistics.median(row.values)) else "**no**"]
                   for row in goals_of(results)])
-
-
-def missed(results):
-    return [f"{row.what}: {show(statistics.median(row.values))}{row.mark}, goal {row.must}"
-            for row in goals_of(results) if not row.met(statistics.median(row.values))]

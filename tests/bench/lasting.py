@@ -1,7 +1,7 @@
 """What is measured of a server that lives on: idle clients, growth, clients that do not read, and
 clients that all leave and come back. See scenarios.py."""
 
-from common import kernel_memory, read_file, say, spare_memory_kib
+from common import kernel_memory, read_file, say, slab_caches, spare_memory_kib
 from scenarios import BOTH, WARM_NODE, fan_out, own_room, room_of_ten
 from stage import Stage, hold
 
@@ -32,32 +32,43 @@ def idle(bench, stage, turn):
         bench.keep("idle-most", "peal", {
             "cpu_us": [sum(answer["cpu_us"][0] for answer in each)], "s": each[0]["s"],
             "clients": sum(actor.clients for actor in many.actors)})
-        first = many.actors[0]
-        bench.keep("grow-idle", "peal", first.fanout(
-            0.6, n=bench.count(1000), window=8, event='"room"', room="ten-", group=10))
-        bench.results["grow-idle"]["peal"][-1]["clients"] = first.clients
+        few_rooms(bench, "grow-idle", many.actors[0], many.actors[0].clients)
         many.abandon()
+
+
+def few_rooms(bench, key, actor, clients):
+    """Traffic to 100 rooms of the first 1000 clients, however many there are."""
+    answer = bench.keep(key, "peal", actor.fanout(
+        0.5, n=bench.count(1000), window=8, event='"room"', room="ten-", group=10))
+    answer["clients"] = clients
+    say(f"{key}: {answer['cpu_us'][0] / answer['delivered']:.2f} µs a delivery")
 
 
 def grow(bench, stage):
     """Opens as many connections as the machine allows; several servers, if a process may not have so
     many files. The cost of each MARK of them is kept, and the memory of all."""
-    most = min(bench.count(MOST), spare_memory_kib() // KIB_EACH) // MARK * MARK or bench.count(MARK)
+    most = min(bench.count(MOST), spare_memory_kib() // KIB_EACH) // MARK * MARK
     limit = bench.most_clients() // MARK * MARK
-    before, clients, used, marks = kernel_memory(), 0, 0, []
+    before, caches = kernel_memory(), slab_caches()
+    clients, used, marks = 0, 0, []
     while clients < most:
         n = min(limit, most - clients)
         stage.clients, stage.token_file = n, bench.tokens("most", min(limit, most), room_of_ten)
         actor = stage.start("peal", f"peal-most-{len(stage.actors)}")
-        actor.clients = n
-        answer = actor.join(n, mark=min(MARK, n))
-        used += answer["memory_kib"]["rss"] * n
+        actor.clients, few = n, min(MARK, n)
+        joined = [actor.join(few, mark=few)]
+        if clients == 0:
+            few_rooms(bench, "grow-idle-before", actor, few)
+        if n > few:
+            joined.append(actor.join(n - few, token=few, mark=MARK))
+        used += sum(a["memory_kib"]["rss"] * a["connected"] for a in joined)
         clients += n
-        marks.append([mark["cpu_us"][0] / min(MARK, n) for mark in answer["marks"]])
-        say(f"{clients} clients: {answer['cpu_us'][0] / n:.1f} µs, "
-            f"{answer['memory_kib']['rss']:.2f} KiB resident each")
+        marks.append([mark["cpu_us"][0] / MARK for a in joined for mark in a["marks"]])
+        say(f"{clients} clients: {marks[-1][-1]:.1f} µs for one more")
     kernel = {name: (value - before[name]) / clients for name, value in kernel_memory().items()}
+    grew = {name: (size - caches.get(name, 0)) / clients for name, size in slab_caches().items()}
     bench.keep("most", "peal", {"clients": clients, "marks": marks, "kernel_kib": kernel,
+                                "caches_kib": grew,
                                 "memory_kib": {"rss": used / clients}})
 
 
@@ -80,7 +91,7 @@ def growth(bench, _turn):
     beside_nsps = ["socketio.namespaces=/n*"]
 
     def measure(key, clients, **settings):
-        answer = bench.keep(key, "peal", actor.fanout(0.5, warm=0.1, **settings))
+        answer = bench.keep(key, "peal", actor.fanout(0.5, **settings))
         answer["clients"] = clients
         say(f"{key}: {answer['cpu_us'][0] / answer['delivered']:.2f} µs a delivery")
 
@@ -90,7 +101,7 @@ def growth(bench, _turn):
         measure("grow-100-rooms", few, n=few, window=8, **ten)
         actor.join(many - few, token=few)
         measure("grow-1000-rooms", many, n=few, window=8, **ten)
-        for name, size in (("ten", 10), ("hundred", 100), ("thousand", few)):
+        for name, size in (("ten", 10), ("hundred", 100), ("thousand", 1000)):
             measure(f"size-{name}", many, event='"room"', room=f"{name}-", group=size, window=1)
     with Stage(bench, ("peal",), few, bench.tokens("twenty", few, twenty)) as stage:
         actor, = stage.actors

@@ -124,6 +124,8 @@ static void do_connect(struct words *w)
             marked += mark;
         }
     }
+    if (swarm.failed || swarm.closed)
+        log_fatal("connect: %d clients failed, %d were closed", swarm.failed, (int)swarm.closed);
     struct moment end = moment_now();
     printf("],\"connected\":%d,", swarm.ready - were);
     print_span(&start, &end);

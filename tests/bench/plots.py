@@ -5,8 +5,8 @@ from xml.sax.saxutils import escape
 
 COLOURS = {"Floor": "#7f8c8d", "Peal": "#1f6fb2", "Node": "#d9822b"}
 FONT = 'font-family="Helvetica,Arial,sans-serif"'
-WIDTH, LEFT, RIGHT, TOP, BOTTOM = 860, 300, 30, 74, 52
-ROW = 34
+WIDTH, RIGHT, TOP, BOTTOM = 860, 36, 74, 52
+ROW, LETTER = 34, 6.6  # a row's height; the width of a letter, about
 
 
 class Picture:
@@ -57,10 +57,11 @@ def dots(title, about, rows, unit):
     low = math.floor(math.log10(min(values)) * 2) / 2
     high = math.ceil(math.log10(max(values)) * 2) / 2
     picture = Picture(TOP + ROW * len(rows) + BOTTOM, title, about)
+    left = 32 + LETTER * max(len(name) for name, _ in rows)
     bottom = TOP + ROW * len(rows)
 
     def x_of(value):
-        return LEFT + (math.log10(value) - low) / (high - low) * (WIDTH - LEFT - RIGHT)
+        return left + (math.log10(value) - low) / (high - low) * (WIDTH - left - RIGHT)
 
     for exponent in range(math.floor(low), math.ceil(high) + 1):
         for digit in (1, 2, 5):
@@ -69,12 +70,12 @@ def dots(title, about, rows, unit):
                 picture.line(x_of(tick), TOP, x_of(tick), bottom,
                              "#cccccc" if digit == 1 else "#eeeeee")
                 picture.text(x_of(tick), bottom + 18, plain(tick), 11, "middle", "#555555")
-    picture.text((LEFT + WIDTH - RIGHT) / 2, bottom + 38, unit, 12, "middle", "#555555")
+    picture.text((left + WIDTH - RIGHT) / 2, bottom + 38, unit, 12, "middle", "#555555")
     for i, (name, servers) in enumerate(rows):
         y = TOP + ROW * (i + 0.5)
         if i:
             picture.line(20, y - ROW / 2, WIDTH - RIGHT, y - ROW / 2, "#f2f2f2")
-        picture.text(LEFT - 12, y + 4, name, 12, "end")
+        picture.text(left - 12, y + 4, name, 12, "end")
         for k, (server, numbers) in enumerate(servers.items()):
             numbers = sorted(v for v in numbers if v > 0)
             if numbers:

@@ -5,7 +5,7 @@ import statistics
 import lasting
 from cases import CASES, MAIN, compared, figures, per_message
 from common import cell, describe_machine, show, table
-from goals import (GROWN, goal_table, grown, idle_cpu, missed, opening_windows, p99_with_slow,
+from goals import (GROWN, goal_table, grown, idle_cpu, opening_windows, p99_with_slow,
                    reconnect_costs, reconnect_memory)
 from plots import dots, lines
 from scenarios import BOTH, FLOORS
@@ -67,6 +67,14 @@ def memory_table(results):
                   "Together, KiB each", "CPU, % of a core"], rows)
 
 
+def kernel_objects(results):
+    """What the kernel's share is made of, largest first; empty if this user may not see it."""
+    caches = results["most"]["peal"][0]["caches_kib"]
+    largest = sorted(caches.items(), key=lambda item: -item[1])[:6]
+    return "; of that " + ", ".join(f"`{name}` {show(kib / 2)}" for name, kib in largest) \
+        if caches else ""
+
+
 def opening_table(results):
     most = results["most"]["peal"][0]
     rows = [[name, cell(costs)] for name, costs in opening_windows(most)]
@@ -77,11 +85,11 @@ def opening_table(results):
 
 
 def growth_table(results):
-    rows = [[CASES["grow-100-rooms"].title, _clients(results, "grow-100-rooms"),
-             cell(figures(results, "grow-100-rooms", "peal")), "1"]]
-    rows += [[CASES[key].title, _clients(results, key), cell(figures(results, key, "peal")),
-              cell(grown(results, key))] for key in GROWN if key in results]
-    return table(["Traffic", "Connections", "µs CPU per delivery", "by the first line"], rows)
+    rows = [[CASES[key].title, _clients(results, key), cell(figures(results, key, "peal")),
+             cell(grown(results, key)) if key in GROWN else ""]
+            for key in ("grow-100-rooms", "grow-1000-rooms", "grow-20-each", "grow-100-nsps",
+                        "grow-1000-nsps", "grow-idle-before", "grow-idle") if key in results]
+    return table(["Traffic", "Connections", "µs CPU per delivery", "by few rooms alone"], rows)
 
 
 def _clients(results, key):
@@ -188,15 +196,12 @@ def document(results, build, cores, rounds, watch):
         "GATHER": cell(figures(results, "inflight-8", "floor")),
         "MOST": str(most["clients"]),
         "PROCESSES": "one server" if processes == 1 else
-                     f"{processes} servers, because a process may have {processes and most_of(most)} "
-                     "connections here (the limit of open files)",
+                     f"{processes} servers (a process may have no more than "
+                     f"{len(most['marks'][0]) * lasting.MARK} connections here, by the limit of "
+                     "open files)",
         "LIMIT_KIB": str(lasting.SLOW_LIMIT // 1024), "TIMES": str(lasting.TIMES),
-        "MISSED": "\n".join(f"* {line}" for line in missed(results)) or "* none",
+        "OBJECTS": kernel_objects(results),
     }
     for name, value in values.items():
         text = text.replace(f"@{name}@", value)
     return text
-
-
-def most_of(most):
-    return show(len(most["marks"][0]) * lasting.MARK)

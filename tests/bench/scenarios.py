@@ -60,7 +60,7 @@ def rate(bench, stage, turn):
 def payload(bench, stage, turn):
     for name, settings in (("32", {"size": 32}), ("1k", {"size": 1024}),
                            ("64k", {"size": 65536}), ("binary", {"size": 1024, "binary": 1})):
-        fan_out(bench, stage, turn, f"payload-{name}", seconds=0.5, window=2, **settings)
+        fan_out(bench, stage, turn, f"payload-{name}", seconds=0.5, **settings)
 
 
 def ack(bench, stage, turn):

@@ -139,6 +139,7 @@ class Stage:
     def abandon(self):
         """Kills all that are up: to take leave of very many clients takes a server seconds."""
         for actor in self.actors:
+            actor.load.kill()
             actor.server.kill()
 
     def start(self, kind, name=None):
