@@ -339,6 +339,13 @@ static bool make_links(struct wk_redis *r, struct cfg_error *err)
     return r->reader != NULL;
 }
 
+/* Less than the core's, so that leases are given back before it all ends. */
+static uint64_t patience(const struct cfg *cfg)
+{
+    uint64_t all = (uint64_t)cfg->worker_shutdown_timeout;
+    return all > 2000 ? all - 500 : all - all / 4;
+}
+
 struct wk_feed *wk_feed_redis_new(const struct cfg *cfg, struct loop *loop, struct str_view uid,
                                   const struct wk_feed_events *events, void *arg,
                                   struct cfg_error *err)
@@ -353,7 +360,7 @@ struct wk_feed *wk_feed_redis_new(const struct cfg *cfg, struct loop *loop, stru
     const struct wk_stream_settings settings = {
         .partitions = (unsigned)cfg->work_partitions,
         .lease_ms = (uint64_t)cfg->worker_lease_time,
-        .patience_ms = (uint64_t)cfg->worker_shutdown_timeout,
+        .patience_ms = patience(cfg),
         .in_hand = (unsigned)cfg->worker_in_hand,
         .max_item = (size_t)cfg->work_max_item,
     };

@@ -1,0 +1,34 @@
+/* A whole worker on Redis: bus, questions, core, feed, admin port. For peal-worker, and for a gateway with
+ * redis.url that runs handlers itself. */
+#ifndef PEAL_WK_SERVER_H
+#define PEAL_WK_SERVER_H
+
+#include "cluster/cfg.h"
+#include "io/loop.h"
+#include "util/buf.h"
+
+struct wk_core;
+struct worker;
+
+/* Adds handlers to the core. False with *err filled. */
+typedef bool (*wk_handlers_cb)(struct wk_core *core, const struct cfg *cfg, struct loop *loop,
+                               struct cfg_error *err);
+
+/* cfg and loop are borrowed for its life; handlers may be NULL: the core then has none, and items are
+ * answered so. has_admin: serve admin.port. NULL with *err filled if the configuration does not allow it. Gives:
+ * wk_server_free. */
+struct worker *wk_server_new(const struct cfg *cfg, struct loop *loop, wk_handlers_cb handlers,
+                             bool has_admin, struct cfg_error *err);
+/* Finishes what is in hand, for at most worker.shutdown_timeout, gives leases back, then tells. */
+void wk_server_stop(struct worker *w, void (*stopped)(void *arg), void *arg);
+void wk_server_free(struct worker *w);
+
+/* Why it handles nothing now: appends JSON strings, comma-separated; nothing if there is no reason. */
+void wk_server_reasons(const struct worker *w, struct buf *out);
+/* Its metrics as Prometheus has them. */
+bool wk_server_write_metrics(struct worker *w, struct buf *out) MUST_CHECK;
+
+/* The whole life of a worker program; name is for messages. Gives the exit status. */
+int wk_server_run(const struct cfg *cfg, const char *name, wk_handlers_cb handlers);
+
+#endif
