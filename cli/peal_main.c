@@ -8,6 +8,7 @@
 /* Gateway */
 #include "gateway/gw_server.h"
 /* This process */
+#include "peal_dead.h"
 #include "peal_emit.h"
 #include "peal_status.h"
 #include "peal_token.h"
@@ -34,6 +35,7 @@ static const struct {
     {"token", "make a JWT, or inspect one", peal_token_main},
     {"status", "show the gateways of a cluster", peal_status_main},
     {"emit", "send an event to clients of a cluster", peal_emit_main},
+    {"dead", "look at items that workers gave up; put them back or drop them", peal_dead_main},
 };
 
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
