@@ -3,35 +3,18 @@
 /* System */
 #include <stdio.h>
 #include <string.h>
-/* Io */
-#include "io/program.h"
-/* Gateway */
-#include "gateway/gw_server.h"
 /* This process */
 #include "peal_dead.h"
 #include "peal_emit.h"
+#include "peal_serve.h"
 #include "peal_status.h"
 #include "peal_token.h"
-
-static int serve_main(int argc, char **argv)
-{
-    struct cfg cfg;
-    int code = 0;
-    if (!program_configure(
-            argc, argv, "peal serve",
-            "A whole Peal in one process; with redis.url it is a gateway of a cluster.", &cfg,
-            &code))
-        return code;
-    code = gw_server_run(&cfg, &(struct program_args){argc, argv}, "peal serve", NULL, NULL);
-    cfg_fini(&cfg);
-    return code;
-}
 
 static const struct {
     const char *name, *what;
     int (*main)(int argc, char **argv);
 } commands[] = {
-    {"serve", "run everything in one process; needs no Redis", serve_main},
+    {"serve", "run everything in one process; needs no Redis", peal_serve_main},
     {"token", "make a JWT, or inspect one", peal_token_main},
     {"status", "show the gateways of a cluster", peal_status_main},
     {"emit", "send an event to clients of a cluster", peal_emit_main},

@@ -53,6 +53,7 @@ struct gateway {
     const struct gw_upper *upper;
     const struct gw_http_events *http_events;
     const struct gw_handler *handler; /* may be NULL */
+    bool handler_is_open;             /* and owed its close */
     struct bus *bus;
     struct questions *questions;    /* to the cluster */
     struct gw_node_cmds *node_cmds; /* from workers */

@@ -88,6 +88,16 @@ bool gw_bus_open(struct gateway *gw, struct cfg_error *err)
     return true;
 }
 
+struct bus *gw_bus(struct gateway *gw)
+{
+    return gw->bus;
+}
+
+struct work_out *gw_work_out(struct gateway *gw)
+{
+    return gw->work;
+}
+
 struct questions *gw_questions(struct gateway *gw)
 {
     return gw->questions;

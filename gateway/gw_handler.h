@@ -18,9 +18,12 @@
 #include "proto/close_reason.h"
 #include "util/str_view.h"
 
+struct cfg_error;
 struct gateway;
 struct gw_cluster_ask;
 struct gw_socket;
+struct loop;
+struct work_out;
 
 struct gw_event {
     struct str_view name;               /* characters of the event's name; a number as its digits */
@@ -45,6 +48,18 @@ struct gw_handler {
      * ask: NULL if no answer is wanted, else to be ended by gw_cluster_answer(), now or later. */
     void (*server_event)(void *ctx, struct gateway *gw, struct str_view nsp, struct str_view json,
                          struct gw_cluster_ask *ask);
+
+    /* What lives beside the gateway in its loop: a worker. Any may be NULL.
+     * The gateway has a bus and a way to workers, and accepts nobody yet. False with *err filled: the
+     * program ends with that. */
+    bool (*open)(void *ctx, struct gateway *gw, struct loop *loop, struct cfg_error *err);
+    /* At each turn's end, before the bus's phase. True: more work is left. */
+    bool (*flush)(void *ctx);
+    /* The gateway stops and has no client left; asked in each turn's end until the answer is true: nothing is
+     * in hand any more. gateway.shutdown_timeout ends that, too. */
+    bool (*finish)(void *ctx);
+    /* If open was good: the last call, before the way to workers and the bus go. */
+    void (*close)(void *ctx);
 };
 
 /* An answer from a client, or why there is none: args is a JSON array, or empty if the time is up
@@ -88,6 +103,10 @@ void gw_socket_disconnect(struct gw_socket *s, bool close);
 
 /* For asking the cluster, this gateway included. */
 struct questions *gw_questions(struct gateway *gw);
+/* For who lives beside it (open): the bus, and the way to workers (NULL: none). */
+struct bus *gw_bus(struct gateway *gw);
+struct work_out *gw_work_out(struct gateway *gw);
+
 /* Publishes on the bus; done (may be NULL) says what became of it. */
 void gw_broadcast(struct gateway *gw, struct str_view nsp, const struct bus_target *to,
                   struct str_view json, const struct str_view *attachments, unsigned n,

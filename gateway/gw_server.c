@@ -46,8 +46,10 @@
 static bool phase_bus(void *arg)
 {
     struct gateway *gw = arg;
+    const struct gw_handler *h = gw->handler;
+    bool more = h && h->flush && h->flush(h->ctx);
     gw->bus_waits = false;
-    return gw->bus->ops->flush(gw->bus);
+    return gw->bus->ops->flush(gw->bus) || more;
 }
 
 static bool phase_work(void *arg)
@@ -79,6 +81,12 @@ static bool is_empty(const struct gateway *gw)
            !gw->bus->stats.pending && (!gw->work || !gw->work->stats.pending);
 }
 
+static bool has_finished(const struct gateway *gw)
+{
+    const struct gw_handler *h = gw->handler;
+    return !h || !h->finish || h->finish(h->ctx);
+}
+
 static bool phase_rest(void *arg)
 {
     struct gateway *gw = arg;
@@ -87,7 +95,7 @@ static bool phase_rest(void *arg)
     gw_socket_reap(gw);
     /* Idle HTTP connections stay while a polling session may need one for its last poll. */
     if (gw->stopping && !gw->nconns) gw_http_stop(gw);
-    if (gw->stopping && is_empty(gw)) gw_drain_end(gw);
+    if (gw->stopping && is_empty(gw) && has_finished(gw)) gw_drain_end(gw);
     return more || gw->bus_waits || gw->work_waits || gw->dead_conns || gw->dirty_conns ||
            gw->dead_https || gw->dirty_https;
 }
@@ -141,6 +149,13 @@ static void set_engine(struct gateway *gw)
 
 /* ---- life */
 
+static bool open_handler(struct gateway *gw, struct cfg_error *err)
+{
+    const struct gw_handler *h = gw->handler;
+    gw->handler_is_open = !h || !h->open || h->open(h->ctx, gw, gw->loop, err);
+    return gw->handler_is_open;
+}
+
 static struct gateway *make(const struct cfg *cfg, struct loop *loop,
                             const struct gw_handler *handler, const struct gw_upper *upper,
                             const struct gw_family *family, struct cfg_error *err)
@@ -182,7 +197,7 @@ static struct gateway *make(const struct cfg *cfg, struct loop *loop,
     }
     gw->ws = gw_ws_context_new(loop, (size_t)cfg->gateway_max_payload, &gw_conn_ws_events);
     gw->listener = gw_listener_new(gw, err);
-    if (!gw->listener || !gw_admin_open(gw, err)) {
+    if (!gw->listener || !gw_admin_open(gw, err) || !open_handler(gw, err)) {
         gw_server_free(gw);
         return NULL;
     }
@@ -241,6 +256,8 @@ void gw_server_free(struct gateway *gw)
     gw_ws_context_free(gw->ws);
     gw_socket_reap(gw);
     gw->is_ending = true; /* a handler that tries again at each refusal would never let it end */
+    if (gw->handler && gw->handler->close && gw->handler_is_open)
+        gw->handler->close(gw->handler->ctx);
     gw_work_close(gw);
     gw_bus_close(gw);
     gw_routes_free(gw->routes);

@@ -110,7 +110,7 @@ static void on_step(void *arg, bool published)
     wk_job_make_ready(job);
 }
 
-static void on_synced(struct wk_core *core, uint64_t token)
+void wk_core_synced(struct wk_core *core, uint64_t token)
 {
     struct wk_job *job = NULL;
     HASH_FIND(hh, core->syncs, &token, sizeof(token), job);
@@ -127,7 +127,7 @@ void wk_core_direct(struct wk_core *core, struct str_view bytes)
     struct node_cmd_space space;
     const char *why;
     while (node_cmd_next(&bytes, &c, &space, &why))
-        if (c.type == NODE_SYNCED) on_synced(core, c.token);
+        if (c.type == NODE_SYNCED) wk_core_synced(core, c.token);
 }
 
 static bool begin_attempt(struct wk_job *job)

@@ -47,6 +47,8 @@ extern const struct wk_feed_events wk_core_feed_events;
 void wk_core_add_handler(struct wk_core *core, const struct wk_handler *handler);
 /* A direct message for this node: NODE_SYNCED is what counts, anything else is passed over. */
 void wk_core_direct(struct wk_core *core, struct str_view bytes);
+/* The same, for who has read it already. */
+void wk_core_synced(struct wk_core *core, uint64_t token);
 /* Turn-end phase, before the bus's: runs what can run, gives back what has ended, then flushes the
  * feed. True: more work is left. */
 bool wk_core_flush(struct wk_core *core);
