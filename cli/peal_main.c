@@ -1,6 +1,7 @@
 /* peal: the program for people. The one place that links gateway and worker together. */
 
 /* System */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 /* This process */
