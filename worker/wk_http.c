@@ -294,6 +294,11 @@ struct wk_handler wk_http_handler(struct wk_http *h, size_t i)
         .ctx = &h->handlers[i], .takes = on_takes, .handle = on_handle, .abandon = on_abandon};
 }
 
+struct wk_http *wk_http_of(void *ctx)
+{
+    return ((struct handler *)ctx)->http;
+}
+
 const struct wk_http_stats *wk_http_stats(const struct wk_http *h)
 {
     return &h->stats;
