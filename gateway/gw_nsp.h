@@ -20,8 +20,9 @@ struct gw_member {
 };
 
 struct gw_room {
-    UT_hash_handle hh; /* namespace's rooms, by name */
-    struct gw_member *members;
+    UT_hash_handle hh;         /* namespace's rooms, by name */
+    struct gw_member *members; /* `first`, or memory of its own */
+    struct gw_member first;
     uint32_t n, cap;
     uint32_t name_len;
     char name[]; /* no NUL */
@@ -56,6 +57,8 @@ void gw_nsp_remove(struct gw_nsp *n, struct gw_socket *s);
 
 struct gw_room *gw_nsp_room(struct gw_nsp *n, struct str_view name);
 bool gw_room_name_is_valid(struct str_view name);
+/* A socket is in no room. What has been so prepared must not be moved. */
+void gw_room_none(struct gw_socket *s);
 /* Both indexes. Joining a room again does nothing. False: name not valid, or the socket is in
  * socketio.max_rooms. */
 bool gw_room_join(struct gw_socket *s, struct str_view name);

@@ -61,6 +61,7 @@ struct gw_socket *gw_socket_new(struct gw_conn *c, struct gw_nsp *nsp)
     s->serial = ++serials;
     s->conn = c;
     s->nsp = nsp;
+    gw_room_none(s);
     gw_nsp_hold(nsp);
     s->state = GW_SOCKET_PENDING;
     s->connected_at = loop_now(c->gw->loop);

@@ -25,7 +25,8 @@ struct gw_socket {
     struct gw_socket *next;       /* connection's list; then the gateway's list of the gone */
     struct gw_identity *identity; /* NULL without authentication */
     char *data;                   /* JSON that application code has set; NULL: none */
-    struct gw_membership *rooms;
+    struct gw_membership *rooms;  /* `first_room`, or memory of its own */
+    struct gw_membership first_room;
     uint32_t nrooms, cap_rooms;
     uint32_t index;  /* in the namespace's walk list */
     uint32_t serial; /* tells sockets that had the same id one after the other (Engine.IO 3) */

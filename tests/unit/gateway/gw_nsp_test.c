@@ -85,6 +85,7 @@ static int begin(void **state)
     for (unsigned i = 0; i < SOCKETS; i++) {
         t.sockets[i].nsp = t.nsp;
         t.sockets[i].conn = &t.conn;
+        gw_room_none(&t.sockets[i]);
     }
     return 0;
 }
