@@ -3,6 +3,7 @@
 /* Io */
 #include "io/program.h"
 /* Worker */
+#include "wk_handlers.h"
 #include "wk_server.h"
 
 int main(int argc, char **argv)
@@ -13,7 +14,7 @@ int main(int argc, char **argv)
                            "Takes clients' events from Redis and runs their handlers.", &cfg,
                            &code))
         return code;
-    code = wk_server_run(&cfg, "peal-worker", NULL);
+    code = wk_server_run(&cfg, "peal-worker", wk_handlers_add);
     cfg_fini(&cfg);
     return code;
 }
