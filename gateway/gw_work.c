@@ -238,9 +238,10 @@ static void tell_connect(struct gw_socket *s, const struct gw_identity *identity
     struct buf plain;
     char address[64];
     gw_conn_addr(s->conn, address, sizeof(address));
-    buf_init(&plain, auth.n + 2); /* never longer than it was */
-    add_without_token(&plain, auth);
-    item.auth = buf_view(&plain);
+    buf_init(&plain, auth.n + 2);                             /* never longer than it was */
+    bool is_secret = strcmp(gw->cfg->auth_mode, "none") != 0; /* else it is the application's */
+    if (is_secret) add_without_token(&plain, auth);
+    item.auth = is_secret ? buf_view(&plain) : auth;
     item.address = sv_of(address);
     item.transport = sv_of(gw_conn_transport(s->conn));
     item.asks = asks;

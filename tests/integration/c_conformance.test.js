@@ -5,7 +5,9 @@
 const { after, before, test } = require('node:test');
 const assert = require('node:assert');
 const { setTimeout: elapse } = require('node:timers/promises');
-const { fixture, poller, Poller, rawWs, RawWs, request } = require('./harness');
+const path = require('node:path');
+const { startRedis } = require('./cluster_harness');
+const { atEnd, fixture, gateway, poller, Poller, Program, program, rawWs, RawWs, request } = require('./harness');
 
 const INTERVAL = 300;
 const TIMEOUT = 200;
@@ -22,13 +24,33 @@ function checkOpen(text, upgrades) {
 }
 
 /* They run for the whole file. Old clients must not make any difference to new ones. */
-const NAMES = ['eio-echo', 'eio-echo --eio3', 'sio-fixture'];
+const SIO = ['sio-fixture', 'peal serve', 'gateway, Redis, worker'];
+const NAMES = ['eio-echo', 'eio-echo --eio3', ...SIO];
 const fixtures = {};
+/* What the suites expect, for the product's own programs with the handler module. */
+const SUITE = {
+  'auth.mode': 'none', 'auth.secret': null, 'gateway.host': 'localhost', 'engine.ping_interval': INTERVAL,
+  'engine.ping_timeout': TIMEOUT, 'cors.origins': '*', 'socketio.connect_timeout': 1000,
+  'socketio.namespaces': '/,/custom', 'routes.events': '*=worker', 'routes.lifecycle': '*',
+};
+const HANDLERS = { 'worker.modules': path.join(program('sio-fixture'), '../sio-module.so') };
 const file = { after(end) { file.end = end; } };
 before(async () => {
-  for (const name of NAMES) fixtures[name] = await fixture(file, ...name.split(' '));
+  for (const name of NAMES.slice(0, 3)) fixtures[name] = await fixture(file, ...name.split(' '));
+  fixtures['peal serve'] = await gateway(file, { ...SUITE, ...HANDLERS }, { name: 'peal', command: ['serve'] });
+  const redis = await startRedis(file);
+  const cluster = { 'redis.url': redis.url };
+  fixtures['gateway, Redis, worker'] = await gateway(file, { ...SUITE, ...cluster });
+  await worker({ ...HANDLERS, ...cluster });
 });
 after(() => file.end());
+
+async function worker(settings) {
+  const args = Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
+  const w = new Program(path.join(program('peal'), '../../worker/peal-worker'), args);
+  atEnd(file, () => w.stop());
+  assert.ok(await Promise.race([w.line(/msg=working/), w.exited.then(() => '')]), w.log);
+}
 
 /* The WebSocket is not let in, or closed. */
 async function shut(t, gw, query) {
@@ -137,7 +159,7 @@ for (const name of NAMES) {
     const r = await p.get();
     assert.deepEqual([r.status, r.body], [200, '6']);
     ws.send('5');
-    if (name === 'sio-fixture') return;
+    if (SIO.includes(name)) return;
     ws.send('4hello');
     assert.equal(await ws.message(), '4hello');
   });
@@ -149,7 +171,7 @@ for (const name of NAMES) {
     assert.equal(await status(p.get()), 400);
     assert.equal(await ws.next(), '3probe');
     ws.send('4hello');
-    if (name === 'sio-fixture') await ws.end();
+    if (SIO.includes(name)) await ws.end();
     else assert.equal(await ws.message(), '4hello');
   });
 
@@ -161,7 +183,7 @@ for (const name of NAMES) {
     await second.end();
     assert.equal(await ws.next(), '3probe');
     assert.equal(ws.ws.readyState, 1);
-    if (name === 'sio-fixture') return;
+    if (SIO.includes(name)) return;
     ws.send('4hello');
     assert.equal(await ws.message(), '4hello');
   });
@@ -229,7 +251,7 @@ echo('an invalid packet by WebSocket closes it (M9)', async (t, gw) => {
 
 /* ---- Socket.IO */
 
-const sio = (title, body) => test(`sio-fixture: ${title}`, async (t) => body(t, fixtures['sio-fixture']));
+const sio = (title, body) => SIO.forEach((name) => test(`${name}: ${title}`, async (t) => body(t, fixtures[name])));
 
 /* Everything behind the open packet is exact, so pings count as packets unless said otherwise. */
 async function joined(t, gw) {
