@@ -27,6 +27,7 @@ const PROGRAMS = {
   'eio-echo': 'tests/conformance/eio-echo',
   'sio-fixture': 'tests/conformance/sio-fixture',
   'cluster-fixture': 'tests/integration/cluster-fixture',
+  'peal-worker': 'worker/peal-worker', 'worker-fixture': 'tests/integration/worker-fixture',
 };
 const CLIENT_DIST = path.join(__dirname, 'node_modules/socket.io-client/dist');
 const CLIENTS = { '4.x': require('socket.io-client').io, '3.x': require('socket.io-client-3').io };

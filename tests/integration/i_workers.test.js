@@ -1,0 +1,179 @@
+/* Workers on a real Redis: leases, deaths, pauses, dead letters. Items are put into the streams by hand; what
+ * has effects is heard on the adapter's channels. */
+'use strict';
+const { test } = require('node:test');
+const assert = require('node:assert');
+const notepack = require('notepack.io');
+const { atEnd, environment, Program, run, until } = require('./harness');
+const { startRedis, redisClient, tap } = require('./cluster_harness');
+
+const PARTITIONS = 4;
+const KEY = 'socket.io';
+const LEASE = 1000;
+
+async function worker(t, redis, settings = {}) {
+  const all = {
+    'redis.url': redis.url, 'work.partitions': PARTITIONS, 'worker.lease_time': LEASE, 'admin.port': 0, ...settings,
+  };
+  const w = new Program('worker-fixture', Object.entries(all).flatMap(([k, v]) => ['--set', `${k}=${v}`]));
+  atEnd(t, () => w.stop());
+  w.id = / worker=(\S+)/.exec(await w.line(/msg=working/))[1];
+  w.port = Number(/ port=(\d+)/.exec(await w.line(/msg="admin listening"/))[1]);
+  return w;
+}
+
+const leases = async (client) => (await client.mGet(Array.from({ length: PARTITIONS },
+  (_, p) => `${KEY}-peal-lease#{${p}}`))).map((v) => v && v.split(' ')[0]);
+const allLeased = (client, workers) => until(async () => {
+  const has = await leases(client);
+  const counts = workers.map((w) => has.filter((id) => id === w.id).length);
+  return counts.reduce((a, b) => a + b) === PARTITIONS && Math.max(...counts) - Math.min(...counts) <= 1;
+}, 'fair shares', 15000);
+const backlog = async (client) => {
+  const n = await Promise.all(Array.from({ length: PARTITIONS }, (_, p) => client.xLen(`${KEY}-peal-work#{${p}}`)));
+  return n.reduce((a, b) => a + b);
+};
+
+/* Items of made-up sockets, numbered; what was said of each is kept in order. */
+class Sockets {
+  constructor(client, n) {
+    this.client = client;
+    this.n = n;
+    this.sent = 0;
+    this.said = Array.from({ length: n }, () => []);
+  }
+  item(event, socket, number) {
+    return { type: 'event', id: `gw-${number}`, nsp: '/', sid: `socket${socket}`, gateway: 'gw', serial: '1',
+      user: `s${socket}`, claims: '{}', data: 'null', time: '1', event, args: JSON.stringify([event]) };
+  }
+  async send(count) {
+    const adds = [];
+    for (let i = 0; i < count; i++) {
+      const socket = this.sent % this.n;
+      adds.push(this.client.xAdd(`${KEY}-peal-work#{${socket % PARTITIONS}}`, '*',
+        this.item('say', socket, ++this.sent)));
+    }
+    await Promise.all(adds);
+  }
+  hear({ message }) {
+    const [, packet] = notepack.decode(message);
+    const [, room, id] = packet.data;
+    this.said[Number(room.slice(1))].push(Number(id.slice(3)));
+  }
+  check() {
+    const all = this.said.flat();
+    assert.equal(all.length, this.sent, 'each item has effects once');
+    for (const numbers of this.said)
+      assert.deepEqual(numbers, [...numbers].sort((a, b) => a - b), 'in the order of the socket');
+    assert.equal(new Set(all).size, this.sent);
+  }
+}
+
+async function start(t, options = {}) {
+  const redis = await startRedis(t, options);
+  const client = await redisClient(t, redis);
+  const sockets = new Sockets(client, 40);
+  await tap(t, redis, `${KEY}#/#s*`, (m) => sockets.hear(m));
+  return { redis, client, sockets };
+}
+
+const done = (client, sockets) => until(async () =>
+  sockets.said.flat().length >= sockets.sent && await backlog(client) === 0, 'all is done', 30000);
+
+test('workers share, one stops in good order: its partitions go on at once', async (t) => {
+  const { redis, client, sockets } = await start(t);
+  const workers = await Promise.all([worker(t, redis), worker(t, redis), worker(t, redis)]);
+  await allLeased(client, workers);
+  await sockets.send(600);
+  await workers[0].stop();
+  assert.ok(!(await leases(client)).includes(workers[0].id), 'its leases are given back');
+  await sockets.send(200);
+  await done(client, sockets);
+  sockets.check();
+  await allLeased(client, workers.slice(1));
+});
+
+test('a worker that is killed: others take over, effects happen once and in order', async (t) => {
+  const { redis, client, sockets } = await start(t);
+  const workers = await Promise.all([worker(t, redis), worker(t, redis), worker(t, redis)]);
+  await allLeased(client, workers);
+  await sockets.send(1000);
+  await workers[1].kill();
+  await sockets.send(200);
+  await done(client, sockets);
+  sockets.check();
+  await allLeased(client, [workers[0], workers[2]]);
+});
+
+test('a worker that is stopped past its lease and continued has no say any more', async (t) => {
+  const { redis, client, sockets } = await start(t);
+  const workers = await Promise.all([worker(t, redis), worker(t, redis)]);
+  await allLeased(client, workers);
+  await sockets.send(1000);
+  workers[0].child.kill('SIGSTOP');
+  await allLeased(client, [workers[1]]);
+  await sockets.send(200);
+  await done(client, sockets);
+  workers[0].child.kill('SIGCONT');
+  await allLeased(client, workers);
+  await sockets.send(200);
+  await done(client, sockets);
+  sockets.check();
+});
+
+test('Redis is killed and comes back with its append-only file', async (t) => {
+  const { redis, client, sockets } = await start(t, { aof: true });
+  const workers = await Promise.all([worker(t, redis), worker(t, redis)]);
+  await allLeased(client, workers);
+  await sockets.send(400);
+  await redis.kill();
+  await redis.start();
+  await until(() => client.isReady, 'the test is connected again', 10000);
+  await until(async () => await backlog(client) === 0, 'all is done', 30000);
+  /* What was published while the test was away it has not heard; nothing comes twice. */
+  const all = sockets.said.flat();
+  assert.equal(new Set(all).size, all.length);
+  await allLeased(client, workers);
+});
+
+test('dead letters are looked at, put back, dropped', async (t) => {
+  const { redis, client, sockets } = await start(t);
+  const w = await worker(t, redis, { 'worker.attempts': 2 });
+  const dead = (...args) => run('peal', ['dead', '--redis', redis.url, ...args], { env: environment() });
+  assert.deepEqual((await dead('list')).stdout, 'there are no dead letters\n');
+  const items = [1, 2, 3].map((n) => sockets.item('fail', n, n));
+  for (const item of items) await client.xAdd(`${KEY}-peal-work#{1}`, '*', item);
+  await client.xAdd(`${KEY}-peal-work#{2}`, '*', { what: '\x1b[31mno item' });
+  await until(async () => await client.xLen(`${KEY}-peal-dead`) === 4, 'all are buried');
+  const list = await dead('list', '--json');
+  assert.equal(list.code, 0);
+  const letters = list.stdout.trim().split('\n').map(JSON.parse);
+  const good = letters.filter((l) => l.fields.id);
+  assert.deepEqual(good.map((l) => [l.fields.id, l.fields.event, l.fields['dead.why'], l.fields['dead.partition'],
+    l.fields['dead.worker']]), [1, 2, 3].map((n) => [`gw-${n}`, 'fail', 'as it was told', '1', w.id]));
+  assert.match((await dead('list')).stdout, /^ID .*WHY\n[^]*as it was told\n/);
+  const show = await dead('show', letters.find((l) => !l.fields.id).id);
+  assert.match(show.stdout, /what +\.\[31mno item/, 'a terminal is not told what to do');
+
+  const replayed = await dead('replay', good[0].id);
+  assert.deepEqual([replayed.code, replayed.stdout], [0, '1 put back\n']);
+  await until(async () => (await dead('list', '--json')).stdout.split('\n').length === 5, 'it is buried again');
+  assert.equal((await dead('drop', good[1].id)).stdout, '1 dropped\n');
+  const gone = await dead('drop', good[1].id);
+  assert.deepEqual([gone.code, gone.stderr], [1, `peal dead: ${good[1].id}: is not there\n`]);
+  assert.equal((await dead('drop', '--all')).stdout, '3 dropped\n');
+  assert.equal(await client.xLen(`${KEY}-peal-dead`), 0);
+  assert.equal((await dead('bury')).code, 2);
+});
+
+test('another number of partitions is refused at the start', async (t) => {
+  const { redis, client } = await start(t);
+  const w = await worker(t, redis);
+  await allLeased(client, [w]);
+  const other = await run('peal-worker', ['--set', `redis.url=${redis.url}`, '--set', 'work.partitions=8']);
+  assert.equal(other.code, 1);
+  assert.match(other.stderr, /work\.partitions: 8 is not allowed: the cluster of bus\.key .* has 4/);
+  const alone = await run('peal-worker', []);
+  assert.deepEqual([alone.code, alone.stderr],
+    [1, 'peal-worker: redis.url: empty is not allowed: a worker takes its items from Redis\n']);
+});
