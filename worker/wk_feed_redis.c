@@ -19,7 +19,8 @@
 #include "wk_redis.h"
 #include "wk_scripts.h"
 
-#define REPLY_MAX (1u << 20)
+#define REPLY_MAX (64u << 20) /* notes of sockets may be large, and some come at once */
+#define WORDS_KEPT (1u << 20)
 #define READ_REPLY_SPARE (64u << 20)
 #define WORDS_MAX (96u << 20) /* a batch's results are bounded well below */
 #define REFUSED_PAUSE_MS 100u
@@ -98,7 +99,7 @@ void wk_redis_send(struct wk_redis *r, redis_reply_cb cb, void *arg)
         argv[i] = sv_make(w->bytes.p ? w->bytes.p + w->v[i].at : "", w->v[i].n);
     redis_link_command(r->commands, cb, arg, w->n, argv);
     x_free(argv);
-    if (w->bytes.cap > REPLY_MAX) buf_fini(&w->bytes);
+    if (w->bytes.cap > WORDS_KEPT) buf_fini(&w->bytes);
 }
 
 bool wk_redis_is_good(struct wk_redis *r, unsigned script, const struct redis_reply *reply)

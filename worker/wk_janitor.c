@@ -145,7 +145,7 @@ static void ask_notes(struct gone *g)
     buf_init(&name, BUS_NAME_MAX);
     if (bus_name_sockets(&name, g->redis->key, name_of(g))) {
         const struct str_view argv[] = {SV("HSCAN"), buf_view(&name), SV("0"), SV("COUNT"),
-                                        SV("50")};
+                                        SV("10")};
         redis_link_command(g->redis->commands, on_notes, g, 5, argv);
     } else {
         x_free(g);
