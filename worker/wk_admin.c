@@ -87,6 +87,7 @@ bool wk_server_write_metrics(struct worker *w, struct buf *out)
     gauge(&p, "peal_worker_ready", "1 if it handles items.", !why.n);
     write_feed(&p, &w->feed->stats);
     write_core(&p, wk_core_stats(w->core));
+    if (w->http) wk_http_write_metrics(w->http, &p);
     buf_fini(&why);
     return !p.cut;
 }

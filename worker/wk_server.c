@@ -16,6 +16,7 @@
 #include "io/bus_redis.h"
 /* Worker */
 #include "wk_feed_redis.h"
+#include "wk_module.h"
 #include "wk_worker.h"
 
 /* ---- the bus's events */
@@ -81,6 +82,12 @@ static bool phase_bus(void *arg)
 
 /* ---- life */
 
+/* Those of the configuration: modules first. */
+static bool load(struct worker *w, struct cfg_error *err)
+{
+    return wk_module_load_all(w->core, w->cfg, err) && wk_http_load_all(w->core, &w->http, err);
+}
+
 static bool make(struct worker *w, wk_handlers_cb handlers, bool has_admin, struct cfg_error *err)
 {
     struct str_view uid = sv_make(w->uid, sizeof(w->uid));
@@ -92,7 +99,7 @@ static bool make(struct worker *w, wk_handlers_cb handlers, bool has_admin, stru
     w->feed = wk_feed_redis_new(w->cfg, w->loop, uid, &wk_core_feed_events, w->core, err);
     if (!w->feed) return false;
     wk_core_set_feed(w->core, w->feed);
-    if (handlers && !handlers(w->core, w->cfg, w->loop, err)) return false;
+    if (handlers ? !handlers(w->core, w->cfg, w->loop, err) : !load(w, err)) return false;
     return !has_admin || wk_admin_open(w, err);
 }
 

@@ -14,8 +14,8 @@ struct worker;
 typedef bool (*wk_handlers_cb)(struct wk_core *core, const struct cfg *cfg, struct loop *loop,
                                struct cfg_error *err);
 
-/* cfg and loop are borrowed for its life; handlers may be NULL: the core then has none, and items are
- * answered so. has_admin: serve admin.port. NULL with *err filled if the configuration does not allow it. Gives:
+/* cfg and loop are borrowed for its life; handlers NULL: those of worker.modules and worker.http.
+ * has_admin: serve admin.port. NULL with *err filled if the configuration does not allow it. Gives:
  * wk_server_free. */
 struct worker *wk_server_new(const struct cfg *cfg, struct loop *loop, wk_handlers_cb handlers,
                              bool has_admin, struct cfg_error *err);

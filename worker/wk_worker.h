@@ -6,6 +6,7 @@
 #include "io/admin.h"
 #include "util/id.h"
 #include "wk_core.h"
+#include "wk_http.h"
 #include "wk_server.h"
 
 struct worker {
@@ -15,8 +16,9 @@ struct worker {
     struct bus *bus;
     struct questions *questions;
     struct wk_core *core;
-    struct wk_feed *feed; /* the core's */
-    struct admin *admin;  /* NULL: none */
+    struct wk_feed *feed;       /* the core's */
+    const struct wk_http *http; /* the core's; NULL: no backends */
+    struct admin *admin;        /* NULL: none */
     bool is_stopping;
 };
 
