@@ -59,7 +59,8 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 }
 
 /* Changes of what is waited for go to the kernel together, before the wait: a descriptor that is handed
- * from one owner to another (HTTP to WebSocket) costs one system call instead of two. */
+ * from one owner to another (HTTP to WebSocket) costs one system call instead of two. So a descriptor
+ * that is closed here but lives on in another process must have left the loop a turn before. */
 static struct event_base *base_new(void)
 {
     struct event_config *cfg = event_config_new();
