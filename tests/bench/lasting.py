@@ -16,7 +16,7 @@ MARK = 1000  # clients between two looks at the CPU time
 def idle(bench, stage, turn):
     """In the first round only: clients of three servers of Peal and of Node's for one period of
     heartbeats, and as many as the machine allows on further ones."""
-    if turn:
+    if turn or not bench.wants("peal"):
         return
     extra = Stage(bench, (), stage.clients, stage.token_file)
     many = Stage(bench, (), 0, None)
@@ -86,6 +86,8 @@ def twenty(i):
 def growth(bench, _turn):
     """Peal alone: the same traffic, 100 rooms or namespaces of 10 and 8 messages in flight, beside
     ever more of everything; then rooms of other sizes."""
+    if not bench.wants("peal"):
+        return
     few, many = bench.count(1000), bench.count(10000)
     ten = {"event": '"room"', "room": "ten-", "group": 10}
     beside_nsps = ["socketio.namespaces=/n*"]
@@ -154,8 +156,8 @@ TIMES = 10
 
 def reconnect(bench, turn):
     for kind, clients in (("peal", 3000), ("node", 500)):
-        if kind == "node" and turn:
-            continue  # ten times are many already, at its pace
+        if not bench.wants(kind) or (kind == "node" and turn):
+            continue  # ten times are many already, at Node's pace
         n = bench.count(clients)
         with Stage(bench, (kind,), n, bench.tokens("ten", bench.count(10000), room_of_ten)) \
                 as stage:

@@ -42,7 +42,7 @@ def run_round(bench, turn, names):
 
 def run(given, cores, watch):
     """Returns the files for docs/; None if only some scenarios were asked for."""
-    bench = Bench(given.build, cores, given.quick)
+    bench = Bench(given.build, cores, given.quick, given.server or ())
     for turn in range(given.rounds):
         say(f"single: round {turn + 1} of {given.rounds}")
         run_round(bench, turn, given.scenario or NAMES)

@@ -12,8 +12,9 @@ SPARE_FILES = 200  # of a process, beside its connections
 class Bench:
     """What all scenarios share: where to run, what to connect with, and what has come out."""
 
-    def __init__(self, build, cores, quick):
+    def __init__(self, build, cores, quick, servers=()):
         self.build, self.cores, self.quick = build, cores, quick
+        self.servers = servers  # only these kinds; none: all
         self.results = {}  # key of a case -> server -> one answer a round
         self.files = {}
         self.signers = None
@@ -28,6 +29,9 @@ class Bench:
     def keep(self, key, server, answer):
         self.results.setdefault(key, {}).setdefault(server, []).append(answer)
         return answer
+
+    def wants(self, kind):
+        return not self.servers or kind in self.servers
 
     def tokens(self, name, n, rooms, kid=None):
         """A file that is written once a run."""
@@ -119,7 +123,8 @@ class Stage:
     """Servers of some kinds, up while `with` lasts."""
 
     def __init__(self, bench, kinds, clients, token_file, settings=()):
-        self.bench, self.kinds, self.clients = bench, kinds, clients
+        self.bench, self.clients = bench, clients
+        self.kinds = [kind for kind in kinds if bench.wants(kind)]
         self.token_file, self.settings = token_file, settings
         self.stack = ExitStack()
         self.actors = []
@@ -155,5 +160,5 @@ class Stage:
 
     def turns(self, turn):
         """The actors in an order that changes, so that nobody is always the first."""
-        k = turn % len(self.actors)
+        k = turn % max(1, len(self.actors))
         return self.actors[k:] + self.actors[:k]
