@@ -32,16 +32,22 @@ def idle(bench, stage, turn):
         bench.keep("idle-most", "peal", {
             "cpu_us": [sum(answer["cpu_us"][0] for answer in each)], "s": each[0]["s"],
             "clients": sum(actor.clients for actor in many.actors)})
-        few_rooms(bench, "grow-idle", many.actors[0], many.actors[0].clients)
+        few_rooms(bench, "grow-idle", many.actors[0])
         many.abandon()
 
 
-def few_rooms(bench, key, actor, clients):
-    """Traffic to 100 rooms of the first 1000 clients, however many there are."""
-    answer = bench.keep(key, "peal", actor.fanout(
-        0.5, n=bench.count(1000), window=8, event='"room"', room="ten-", group=10))
-    answer["clients"] = clients
+def few_members(bench, key, actor, n, window, settings):
+    """Traffic to the first n clients, however many there are."""
+    answer = bench.keep(key, "peal", actor.fanout(0.5, n=n, window=window, **settings))
+    answer["clients"] = actor.clients
     say(f"{key}: {answer['cpu_us'][0] / answer['delivered']:.2f} µs a delivery")
+
+
+def few_rooms(bench, key, actor):
+    """Three times, since there is only one round of it."""
+    for _ in range(3):
+        few_members(bench, key, actor, bench.count(1000), 8,
+                    {"event": '"room"', "room": "ten-", "group": 10})
 
 
 def grow(bench, stage):
@@ -55,12 +61,13 @@ def grow(bench, stage):
         n = min(limit, most - clients)
         stage.clients, stage.token_file = n, bench.tokens("most", min(limit, most), room_of_ten)
         actor = stage.start("peal", f"peal-most-{len(stage.actors)}")
-        actor.clients, few = n, min(MARK, n)
+        actor.clients = few = min(MARK, n)
         joined = [actor.join(few, mark=few)]
         if clients == 0:
-            few_rooms(bench, "grow-idle-before", actor, few)
+            few_rooms(bench, "grow-idle-before", actor)
         if n > few:
             joined.append(actor.join(n - few, token=few, mark=MARK))
+        actor.clients = n
         used += sum(a["memory_kib"]["rss"] * a["connected"] for a in joined)
         clients += n
         marks.append([mark["cpu_us"][0] / MARK for a in joined for mark in a["marks"]])
@@ -83,39 +90,33 @@ def twenty(i):
     return [f"ten-{i // 10}"] + [f"more-{k}" for k in range(19)]
 
 
-def growth(bench, _turn):
-    """Peal alone: the same traffic, 100 rooms or namespaces of 10 and 8 messages in flight, beside
-    ever more of everything; then rooms of other sizes."""
+def growth(bench, turn):
+    """Peal alone: the same traffic, 100 rooms or namespaces of 10 and 8 messages in flight, on servers
+    with ever more of everything; then rooms of other sizes."""
     if not bench.wants("peal"):
         return
     few, many = bench.count(1000), bench.count(10000)
-    ten = {"event": '"room"', "room": "ten-", "group": 10}
-    beside_nsps = ["socketio.namespaces=/n*"]
-
-    def measure(key, clients, **settings):
-        answer = bench.keep(key, "peal", actor.fanout(0.5, **settings))
-        answer["clients"] = clients
-        say(f"{key}: {answer['cpu_us'][0] / answer['delivered']:.2f} µs a delivery")
-
-    with Stage(bench, ("peal",), many, bench.tokens("sizes", many, sizes)) as stage:
-        actor, = stage.actors
-        actor.join(few)
-        measure("grow-100-rooms", few, n=few, window=8, **ten)
-        actor.join(many - few, token=few)
-        measure("grow-1000-rooms", many, n=few, window=8, **ten)
+    rooms, nsps = {"event": '"room"', "room": "ten-", "group": 10}, {"group": 10}
+    cases = {}  # actor -> key, settings of its traffic
+    with Stage(bench, (), 0, None) as stage:
+        for key, n, of, settings in (("grow-100-rooms", few, sizes, rooms),
+                                     ("grow-1000-rooms", many, sizes, rooms),
+                                     ("grow-20-each", few, twenty, rooms),
+                                     ("grow-100-nsps", few, own_room, nsps),
+                                     ("grow-1000-nsps", many, own_room, nsps)):
+            stage.clients, stage.token_file = n, bench.tokens(f"{of.__name__}-{n}", n, of)
+            stage.settings = ["socketio.namespaces=/n*"] if settings is nsps else []
+            actor = stage.start("peal", key)
+            actor.clients = n
+            actor.join(n, group=10 if settings is nsps else 0)
+            cases[actor] = (key, settings)
+        for actor in stage.turns(turn):
+            key, settings = cases[actor]
+            few_members(bench, key, actor, few, 8, settings)
+        actor = stage.actors[1]
         for name, size in (("ten", 10), ("hundred", 100), ("thousand", 1000)):
-            measure(f"size-{name}", many, event='"room"', room=f"{name}-", group=size, window=1)
-    with Stage(bench, ("peal",), few, bench.tokens("twenty", few, twenty)) as stage:
-        actor, = stage.actors
-        actor.join(few)
-        measure("grow-20-each", few, n=few, window=8, **ten)
-    with Stage(bench, ("peal",), many, bench.tokens("own-many", many, own_room), beside_nsps) \
-            as stage:
-        actor, = stage.actors
-        actor.join(many, group=10)
-        measure("grow-1000-nsps", many, n=few, group=10, window=8)
-        actor.do("leave", first=few)
-        measure("grow-100-nsps", few, n=few, group=10, window=8)
+            few_members(bench, f"size-{name}", actor, many, 1,
+                        {"event": '"room"', "room": f"{name}-", "group": size})
 
 
 # --- clients that do not read
