@@ -32,7 +32,13 @@ def idle(bench, stage, turn):
         bench.keep("idle-most", "peal", {
             "cpu_us": [sum(answer["cpu_us"][0] for answer in each)], "s": each[0]["s"],
             "clients": sum(actor.clients for actor in many.actors)})
-        few_rooms(bench, "grow-idle", many.actors[0])
+        few = extra.start("peal", "peal-few")
+        few.clients = bench.count(1000)
+        few.join(few.clients)
+        for _ in range(3):  # since there is only one round of it
+            for key, actor in (("grow-idle-before", few), ("grow-idle", many.actors[0])):
+                few_members(bench, key, actor, few.clients, 8,
+                            {"event": '"room"', "room": "ten-", "group": 10})
         many.abandon()
 
 
@@ -41,13 +47,6 @@ def few_members(bench, key, actor, n, window, settings):
     answer = bench.keep(key, "peal", actor.fanout(0.5, n=n, window=window, **settings))
     answer["clients"] = actor.clients
     say(f"{key}: {answer['cpu_us'][0] / answer['delivered']:.2f} µs a delivery")
-
-
-def few_rooms(bench, key, actor):
-    """Three times, since there is only one round of it."""
-    for _ in range(3):
-        few_members(bench, key, actor, bench.count(1000), 8,
-                    {"event": '"room"', "room": "ten-", "group": 10})
 
 
 def grow(bench, stage):
@@ -61,16 +60,11 @@ def grow(bench, stage):
         n = min(limit, most - clients)
         stage.clients, stage.token_file = n, bench.tokens("most", min(limit, most), room_of_ten)
         actor = stage.start("peal", f"peal-most-{len(stage.actors)}")
-        actor.clients = few = min(MARK, n)
-        joined = [actor.join(few, mark=few)]
-        if clients == 0:
-            few_rooms(bench, "grow-idle-before", actor)
-        if n > few:
-            joined.append(actor.join(n - few, token=few, mark=MARK))
         actor.clients = n
-        used += sum(a["memory_kib"]["rss"] * a["connected"] for a in joined)
+        answer = actor.join(n, mark=MARK)
+        used += answer["memory_kib"]["rss"] * n
         clients += n
-        marks.append([mark["cpu_us"][0] / MARK for a in joined for mark in a["marks"]])
+        marks.append([mark["cpu_us"][0] / MARK for mark in answer["marks"]])
         say(f"{clients} clients: {marks[-1][-1]:.1f} µs for one more")
     kernel = {name: (value - before[name]) / clients for name, value in kernel_memory().items()}
     grew = {name: (size - caches.get(name, 0)) / clients for name, size in slab_caches().items()}
