@@ -1,7 +1,7 @@
 /* The algorithm is the key's, never the token's: a token is looked at only after jwt_parts_read() gave
  * it one reading and its alg was found to be the key's, and the signature is checked by a verifier that
  * knows no other (RFC 8725). libjwt mints tokens; it would take the algorithm from the token, and
- * verify HS256 with the text of an RSA key if the token asked for it (docs/decisions/022).
+ * verify HS256 with the text of an RSA key if the token asked for it (docs/decisions/023).
  *
  * typ: as libjwt's verification did, only "JWT" (in any case) or none. */
 

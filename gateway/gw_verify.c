@@ -2,7 +2,7 @@
  *
  * - OpenSSL's contexts are kept keyed and only started anew for each token. What libjwt does for each
  *   token (fetching the algorithm, reading the PEM) costs 324 µs for RS256 and 441 for ES256; the
- *   signature alone costs 21 and 71 (docs/decisions/022).
+ *   signature alone costs 21 and 71 (docs/decisions/023).
  * - A context that is kept serves one thread; a gateway has no other.
  * - The signature's form is fixed by the key: its length for HS and ES, OpenSSL's own check for RS. So
  *   no signature has a second form. */
