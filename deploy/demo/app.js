@@ -43,6 +43,7 @@ function useToken({ token, expires_in, username }, wanted) {
   clearTimeout(renewTimer);
   $('who').textContent = username;
   if (socket) socket.io.opts.query = { token }; // the next reconnect uses it
+  if (rooms?.connected) rooms.emit('authenticate', { token });
   showLife();
 }
 
@@ -139,6 +140,7 @@ function connect() {
     if (!renewing) alertUser('Unauthorized:', describe(why));
   });
 
+  if (config.rooms) connectRooms(socket);
   open();
 }
 
@@ -365,6 +367,7 @@ function hueOf(name) {
 }
 
 function show(view) {
+  document.body.classList.toggle('has-rooms', Boolean(config.rooms));
   document.body.dataset.view = view;
   $('login-view').hidden = view !== 'login';
   $('chat-view').hidden = view !== 'chat';
@@ -415,6 +418,7 @@ $('toggle-connection').addEventListener('click', () => {
 
 $('leave').addEventListener('click', () => {
   session = { ...session, until: Infinity }; // no "expired" while it closes
+  leaveRooms();
   socket.disconnect();
   socket.off();
   socket = null;

@@ -41,8 +41,9 @@ async function freePort() {
 }
 
 /* Starts deploy/run in its own process group; up is true once it has printed the URLs. */
-async function startDemo(port, loginPort) {
-  const env = { ...process.env, PEAL_AUTH_SECRET: SECRET, PEAL_DEMO_PORT: port, PEAL_DEMO_LOGIN_PORT: loginPort };
+async function startDemo(port, loginPort, backendPort) {
+  const env = { ...process.env, PEAL_AUTH_SECRET: SECRET, PEAL_DEMO_PORT: port, PEAL_DEMO_LOGIN_PORT: loginPort,
+    PEAL_DEMO_BACKEND_PORT: backendPort };
   delete env.PEAL_TEST_SHOTS;
   const child = spawn(RUN, { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   const it = { child, output: '', port };
@@ -51,7 +52,7 @@ async function startDemo(port, loginPort) {
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (data) => {
         it.output += data;
-        if (it.output.includes('Ctrl-C stops both')) resolve(true);
+        if (it.output.includes('Ctrl-C stops all of them')) resolve(true);
       });
   });
   it.up = await Promise.race([up, once(child, 'close').then(() => false)]);
@@ -131,7 +132,7 @@ const shortFirstToken = (page, name, seconds) =>
   }), { times: 1 });
 
 before(async () => {
-  demo = await startDemo(await freePort(), await freePort());
+  demo = await startDemo(await freePort(), await freePort(), await freePort());
   assert.ok(demo.up, demo.output);
   url = `http://localhost:${demo.port}/`;
   browser = await chromium.launch({ executablePath: findBrowser(), args: FLAGS });
@@ -173,6 +174,64 @@ test('two users see each other\'s messages, by websocket', async () => {
   await shot(ann, 'chat-desktop-dark');
   await shot(bob, 'chat-phone-light');
   await leave(ann, bob);
+});
+
+test('rooms: history, private messages and who is there, by the backend', async () => {
+  const ann = await openPage(DESKTOP);
+  const bob = await openPage(PHONE, { colorScheme: 'dark', hasTouch: true, isMobile: true, deviceScaleFactor: 2 });
+  const write = async (page, text) => {
+    await page.locator('#room-text').fill(text);
+    await page.getByRole('button', { name: 'Send to the room' }).click();
+  };
+  const people = async (page, ...names) => {
+    for (const name of names) await see(page, '#people', name);
+    await page.waitForFunction((n) => document.querySelectorAll('#people li').length === n, names.length);
+  };
+  const rows = (page, text) => page.locator('#room-messages .row').filter({ hasText: text });
+  await join(ann, 'Ann');
+  await ann.getByRole('tab', { name: 'Rooms' }).click();
+  await people(ann, 'Ann (you)');
+  await write(ann, 'Is anybody here?');
+  await rows(ann, 'Is anybody here?').waitFor();
+  await join(bob, 'Bob');
+  await bob.getByRole('tab', { name: 'Rooms' }).click();
+  await rows(bob, 'Is anybody here?').waitFor(); /* history */
+  await people(ann, 'Ann (you)', 'Bob');
+  await people(bob, 'Ann', 'Bob (you)');
+  await write(bob, 'I am.');
+  await rows(ann, 'I am.').waitFor();
+
+  await ann.getByRole('button', { name: 'Bob', exact: true }).click();
+  await write(ann, 'Only for you');
+  await rows(bob, 'Ann, privately').waitFor();
+  await rows(ann, 'privately to Bob').waitFor();
+  await shot(ann, 'rooms-desktop-light');
+  await shot(bob, 'rooms-phone-dark');
+  await ann.getByRole('button', { name: 'Back to the room' }).click();
+
+  await bob.getByRole('button', { name: 'music' }).click();
+  await people(ann, 'Ann (you)');
+  await people(bob, 'Bob (you)');
+  await rows(bob, 'Is anybody here?').waitFor({ state: 'detached' });
+  await write(ann, 'He is gone');
+  await rows(ann, 'He is gone').waitFor();
+  await write(bob, 'la la la');
+  await rows(bob, 'la la la').waitFor();
+  assert.equal(await rows(bob, 'He is gone').count(), 0);
+  assert.equal(await rows(ann, 'la la la').count(), 0);
+  await bob.getByRole('button', { name: 'general' }).click();
+  await rows(bob, 'He is gone').waitFor();
+  assert.equal(await rows(bob, 'Only for you').count(), 0, 'what is private is in no history');
+  await people(ann, 'Ann (you)', 'Bob');
+
+  await bob.context().close();
+  await people(ann, 'Ann (you)');
+  await ann.getByRole('button', { name: 'Disconnect', exact: true }).click();
+  await see(ann, '#room-state', 'Not connected');
+  await ann.getByRole('button', { name: 'Connect', exact: true }).click();
+  await people(ann, 'Ann (you)');
+  await rows(ann, 'He is gone').waitFor();
+  await leave(ann);
 });
 
 test('a bad token is refused in words, and the live connection stays', async () => {
@@ -245,7 +304,7 @@ test('an expired token ends the connection, and the page says so', async () => {
 });
 
 test('a taken port is one clear line and nothing is started', async () => {
-  const second = await startDemo(demo.port, await freePort());
+  const second = await startDemo(demo.port, await freePort(), await freePort());
   assert.ok(!second.up);
   assert.match(second.output, new RegExp(`^demo: port ${demo.port} is taken.*PORT=.*\n$`));
   assert.equal((await second.exited)[0], 1);
