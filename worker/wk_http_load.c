@@ -1,3 +1,5 @@
+/* System */
+#include <string.h>
 /* This process */
 #include "wk_core.h"
 #include "wk_http.h"
@@ -10,6 +12,8 @@ static void on_free(void *ctx)
 
 bool wk_http_load_all(struct wk_core *core, const struct wk_http **out, struct cfg_error *err)
 {
+    *out = NULL;
+    if (strcmp(wk_core_cfg(core)->worker_http, "[]") == 0) return true;
     struct wk_http *h = wk_http_new(wk_core_cfg(core), wk_core_loop(core), err);
     if (!h) return false;
     size_t n = wk_http_count(h);
