@@ -169,7 +169,7 @@ class Kubernetes(unittest.TestCase):
         self.assertEqual(metric["metric"]["name"], "peal_connections")
 
     def test_no_pod_may_more_than_it_needs(self):
-        for name in ("peal-gateway", "peal-redis"):
+        for name in ("peal-gateway", "peal-redis", "peal-worker", "peal-backend"):
             spec = pod(find("Deployment", name))
             self.assertFalse(spec["enableServiceLinks"], "PEAL_GATEWAY_PORT would come from the Service")
             self.assertFalse(spec["automountServiceAccountToken"])
