@@ -48,6 +48,7 @@ static void on_close(void *ctx)
 static bool open_local(struct serve *s, struct gateway *gw, struct loop *loop,
                        struct cfg_error *err)
 {
+    const struct wk_http *http;
     struct bus *bus = gw_bus(gw);
     s->core = wk_core_new(s->cfg, loop, bus, gw_questions(gw), err);
     if (!s->core) return false;
@@ -55,7 +56,7 @@ static bool open_local(struct serve *s, struct gateway *gw, struct loop *loop,
     wk_core_set_feed(s->core,
                      wk_feed_local_new(s->cfg, s->out, bus, &wk_core_feed_events, s->core));
     gw_node_cmd_on_synced(gw, on_synced, s);
-    if (wk_handlers_add(s->core, s->cfg, loop, err)) return true;
+    if (wk_handlers_add(s->core, s->cfg, &http, err)) return true;
     on_close(s);
     return false;
 }
@@ -65,7 +66,7 @@ static bool on_open(void *ctx, struct gateway *gw, struct loop *loop, struct cfg
     struct serve *s = ctx;
     if (!wk_handlers_are_named(s->cfg)) return true;
     if (!s->cfg->redis_url[0] && !s->cfg->redis_sentinels.n) return open_local(s, gw, loop, err);
-    s->worker = wk_server_new(s->cfg, loop, wk_handlers_add, false, err);
+    s->worker = wk_server_new(s->cfg, loop, NULL, false, err);
     return s->worker != NULL;
 }
 

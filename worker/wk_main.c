@@ -3,7 +3,6 @@
 /* Io */
 #include "io/program.h"
 /* Worker */
-#include "wk_handlers.h"
 #include "wk_server.h"
 
 int main(int argc, char **argv)
@@ -14,7 +13,7 @@ int main(int argc, char **argv)
                            "Takes clients' events from Redis and runs their handlers.", &cfg,
                            &code))
         return code;
-    code = wk_server_run(&cfg, "peal-worker", wk_handlers_add);
+    code = wk_server_run(&cfg, "peal-worker", NULL);
     cfg_fini(&cfg);
     return code;
 }

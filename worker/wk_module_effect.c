@@ -89,7 +89,7 @@ bool peal_send(struct peal_event *e, const char *json)
 bool peal_ack_binary(struct peal_event *e, const char *json, const struct peal_binary *attachments,
                      size_t n)
 {
-    struct str_view v[WORK_ATTACHMENTS_MAX];
+    struct str_view v[WORK_ATTACHMENTS_MAX] = {{0}};
     return wk_module_views(v, attachments, n) && wk_job_ack(e->job, sv_of(json), v, (unsigned)n);
 }
 

@@ -16,7 +16,7 @@
 #include "io/bus_redis.h"
 /* Worker */
 #include "wk_feed_redis.h"
-#include "wk_module.h"
+#include "wk_handlers.h"
 #include "wk_worker.h"
 
 /* ---- the bus's events */
@@ -82,13 +82,7 @@ static bool phase_bus(void *arg)
 
 /* ---- life */
 
-/* Those of the configuration: modules first. */
-static bool load(struct worker *w, struct cfg_error *err)
-{
-    return wk_module_load_all(w->core, w->cfg, err) && wk_http_load_all(w->core, &w->http, err);
-}
-
-static bool make(struct worker *w, wk_handlers_cb handlers, bool has_admin, struct cfg_error *err)
+static bool make(struct worker *w, wk_handlers_cb own, bool has_admin, struct cfg_error *err)
 {
     struct str_view uid = sv_make(w->uid, sizeof(w->uid));
     w->bus = bus_redis_new(w->cfg, w->loop, &bus_events, w, uid, err);
@@ -99,11 +93,12 @@ static bool make(struct worker *w, wk_handlers_cb handlers, bool has_admin, stru
     w->feed = wk_feed_redis_new(w->cfg, w->loop, uid, &wk_core_feed_events, w->core, err);
     if (!w->feed) return false;
     wk_core_set_feed(w->core, w->feed);
-    if (handlers ? !handlers(w->core, w->cfg, w->loop, err) : !load(w, err)) return false;
+    if (own && !own(w->core, w->cfg, w->loop, err)) return false;
+    if (!wk_handlers_add(w->core, w->cfg, &w->http, err)) return false;
     return !has_admin || wk_admin_open(w, err);
 }
 
-struct worker *wk_server_new(const struct cfg *cfg, struct loop *loop, wk_handlers_cb handlers,
+struct worker *wk_server_new(const struct cfg *cfg, struct loop *loop, wk_handlers_cb own,
                              bool has_admin, struct cfg_error *err)
 {
     if (!cfg->redis_url[0] && !cfg->redis_sentinels.n) {
@@ -115,7 +110,7 @@ struct worker *wk_server_new(const struct cfg *cfg, struct loop *loop, wk_handle
     w->cfg = cfg;
     w->loop = loop;
     id_random(w->uid, sizeof(w->uid));
-    if (!make(w, handlers, has_admin, err)) {
+    if (!make(w, own, has_admin, err)) {
         wk_server_free(w);
         return NULL;
     }
@@ -173,12 +168,12 @@ static void log_start(const struct worker *w)
     log_end(&l);
 }
 
-int wk_server_run(const struct cfg *cfg, const char *name, wk_handlers_cb handlers)
+int wk_server_run(const struct cfg *cfg, const char *name, wk_handlers_cb own)
 {
     struct cfg_error err;
     struct loop *loop = loop_new(&now_system);
     signal(SIGPIPE, SIG_IGN);
-    struct running r = {wk_server_new(cfg, loop, handlers, true, &err), loop};
+    struct running r = {wk_server_new(cfg, loop, own, true, &err), loop};
     if (!r.worker) {
         fprintf(stderr, "%s: %s\n", name, err.text);
         loop_free(loop);
