@@ -1,0 +1,98 @@
+/* A worker for tests, beside cluster_harness.js: it reads the streams as any reader of Redis could, keeps
+ * what it has read, and answers gateways on their own channels.
+ *
+ *   const worker = await TestWorker.start(t, redis, (item) => worker.ack(item, 'ok'));
+ *   const item = await worker.items.next();
+ *
+ * It has the partitions to itself: no leases. An item that it has read is taken out of its stream. */
+'use strict';
+const { RESP_TYPES } = require('redis');
+const { atEnd, Inbox, until, within } = require('./harness');
+const { redisClient } = require('./cluster_harness');
+const { notepack } = require('./interop_harness');
+
+const PARTITIONS = 16;
+const [ACK, ADMIT, REFUSE] = [0, 5, 6];
+const stream = (p) => `socket.io-peal-work#{${p}}`;
+
+/* The fields of an entry, by name; texts, but attachments as they are. */
+function itemOf(partition, [entry, fields]) {
+  const item = { partition, entry: String(entry), attachments: [] };
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = String(fields[i]);
+    const number = /^attachment(\d+)$/.exec(name);
+    if (number) item.attachments[Number(number[1])] = fields[i + 1];
+    else if (name in item) throw new Error(`${name} is there twice`);
+    else item[name] = String(fields[i + 1]);
+  }
+  return item;
+}
+
+class TestWorker {
+  /* onItem: called with each item, in the order of its partition. */
+  static async start(t, redis, onItem = () => {}) {
+    const worker = new TestWorker();
+    Object.assign(worker, { redis, onItem, all: [], items: new Inbox('items'), last: new Map() });
+    worker.client = await redisClient(t, redis, { socket: { reconnectStrategy: 20 } });
+    worker.done = worker.read();
+    atEnd(t, () => worker.stop());
+    return worker;
+  }
+  async stop() {
+    this.stopped = true;
+    await within(this.done, 'end of the test worker');
+  }
+  async read() {
+    const raw = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } };
+    while (!this.stopped) {
+      const from = Array.from({ length: PARTITIONS }, (_, p) => this.last.get(p) || '0');
+      const names = from.map((_, p) => stream(p));
+      const command = ['XREAD', 'COUNT', '100', 'BLOCK', '50', 'STREAMS', ...names, ...from];
+      const got = await this.client.sendCommand(command, raw).catch(() => null); // Redis is away: once more
+      for (const [name, entries] of got || []) await this.take(Number(/\{(\d+)\}/.exec(String(name))[1]), entries);
+    }
+  }
+  async take(partition, entries) {
+    for (const entry of entries) {
+      const item = itemOf(partition, entry);
+      this.last.set(partition, item.entry);
+      this.all.push(item);
+      this.items.put(item);
+      await this.onItem(item);
+    }
+    await this.client.sendCommand(['XDEL', stream(partition), ...entries.map(([id]) => String(id))]).catch(() => {});
+  }
+  /* Redis may be away: then it is lost, as with a worker that dies. */
+  tell(item, command, ...more) {
+    const bytes = notepack.encode([command, item.nsp, item.sid, Number(item.serial), ...more]);
+    return this.client.publish(`socket.io-peal-direct#${item.gateway}`, Buffer.from(bytes)).catch(() => 0);
+  }
+  ack(item, ...values) {
+    return item.ack === undefined ? undefined : this.tell(item, ACK, Number(item.ack), JSON.stringify(values), []);
+  }
+  admit(item) {
+    return this.tell(item, ADMIT);
+  }
+  refuse(item, error) {
+    return this.tell(item, REFUSE, JSON.stringify(error));
+  }
+  /* Those of a type, so far. */
+  of(type) {
+    return this.all.filter((i) => i.type === type);
+  }
+}
+
+/* Items in all streams now. */
+async function backlog(redis) {
+  const lengths = await Promise.all(Array.from({ length: PARTITIONS }, (_, p) => redis.command('XLEN', stream(p))));
+  return lengths.reduce((a, b) => a + Number(b), 0);
+}
+
+/* How many sockets gateways have noted as told. */
+async function noted(redis) {
+  const keys = await redis.command('KEYS', 'socket.io-peal-sockets#*');
+  const lengths = await Promise.all(keys.map((k) => redis.command('HLEN', k)));
+  return lengths.reduce((a, b) => a + Number(b), 0);
+}
+
+module.exports = { backlog, noted, PARTITIONS, stream, TestWorker, until };
