@@ -144,6 +144,7 @@ test('none that is taken is lost when Redis is killed', async (t) => {
   const seen = () => new Set(worker.all.map((item) => JSON.parse(item.args).slice(1).join(':')));
   for (let round = 0; round < 2; round++) {
     const before = worker.all.length;
+    await until(async () => await sum(gw, 'peal_work_down') === 0, 'the gateway is connected', 20000);
     await until(() => worker.all.length > before + 200, 'the worker reads', 20000);
     await redis.kill();
     await until(async () => await sum(gw, 'peal_work_pending') > 20, 'events wait', 20000);

@@ -6,9 +6,8 @@
  *
  * It has the partitions to itself: no leases. An item that it has read is taken out of its stream. */
 'use strict';
-const { RESP_TYPES } = require('redis');
+const { createClient, RESP_TYPES } = require('redis');
 const { atEnd, Inbox, until, within } = require('./harness');
-const { redisClient } = require('./cluster_harness');
 const { notepack } = require('./interop_harness');
 
 const PARTITIONS = 16;
@@ -28,12 +27,39 @@ function itemOf(partition, [entry, fields]) {
   return item;
 }
 
+/* A connection that is made anew when a command fails. npm's `redis` sometimes forgets a command that was on
+ * its way when the connection broke, and never says so. */
+class Line {
+  constructor(redis) {
+    this.redis = redis;
+  }
+  /* null: it failed. */
+  async command(words, options) {
+    try {
+      if (!this.client) await this.connect();
+      return await within(this.client.sendCommand(words, options), `answer to ${words[0]}`, 3000);
+    } catch {
+      this.close();
+      return null;
+    }
+  }
+  async connect() {
+    this.client = createClient({ url: this.redis.url, socket: { reconnectStrategy: false } });
+    this.client.on('error', () => {});
+    await within(this.client.connect(), 'connection of the test worker');
+  }
+  close() {
+    if (this.client && this.client.isOpen) this.client.destroy();
+    this.client = null;
+  }
+}
+
 class TestWorker {
   /* onItem: called with each item, in the order of its partition. */
   static async start(t, redis, onItem = () => {}) {
     const worker = new TestWorker();
-    Object.assign(worker, { redis, onItem, all: [], items: new Inbox('items'), last: new Map() });
-    worker.client = await redisClient(t, redis, { socket: { reconnectStrategy: 20 } });
+    Object.assign(worker, { onItem, all: [], items: new Inbox('items'), last: new Map() });
+    Object.assign(worker, { reading: new Line(redis), telling: new Line(redis) });
     worker.done = worker.read();
     atEnd(t, () => worker.stop());
     return worker;
@@ -41,6 +67,8 @@ class TestWorker {
   async stop() {
     this.stopped = true;
     await within(this.done, 'end of the test worker');
+    this.reading.close();
+    this.telling.close();
   }
   async read() {
     const raw = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } };
@@ -48,7 +76,8 @@ class TestWorker {
       const from = Array.from({ length: PARTITIONS }, (_, p) => this.last.get(p) || '0');
       const names = from.map((_, p) => stream(p));
       const command = ['XREAD', 'COUNT', '100', 'BLOCK', '50', 'STREAMS', ...names, ...from];
-      const got = await this.client.sendCommand(command, raw).catch(() => null); // Redis is away: once more
+      const got = await this.reading.command(command, raw);
+      if (!got) await new Promise((resolve) => { setTimeout(resolve, 10); }); // nothing, or Redis is away
       for (const [name, entries] of got || []) await this.take(Number(/\{(\d+)\}/.exec(String(name))[1]), entries);
     }
   }
@@ -60,12 +89,12 @@ class TestWorker {
       this.items.put(item);
       await this.onItem(item);
     }
-    await this.client.sendCommand(['XDEL', stream(partition), ...entries.map(([id]) => String(id))]).catch(() => {});
+    await this.reading.command(['XDEL', stream(partition), ...entries.map(([id]) => String(id))]);
   }
   /* Redis may be away: then it is lost, as with a worker that dies. */
   tell(item, command, ...more) {
     const bytes = notepack.encode([command, item.nsp, item.sid, Number(item.serial), ...more]);
-    return this.client.publish(`socket.io-peal-direct#${item.gateway}`, Buffer.from(bytes)).catch(() => 0);
+    return this.telling.command(['PUBLISH', `socket.io-peal-direct#${item.gateway}`, Buffer.from(bytes)]);
   }
   ack(item, ...values) {
     return item.ack === undefined ? undefined : this.tell(item, ACK, Number(item.ack), JSON.stringify(values), []);
