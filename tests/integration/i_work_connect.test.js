@@ -257,3 +257,18 @@ test('a reload may bring the first route to workers', async (t) => {
   await until(() => worker.of('disconnect').length === 1, 'the second has left');
   assertPairs(worker, 1);
 });
+
+test('with a user of Redis who may do no more than needed', async (t) => {
+  const may = '~socket.io* &* -@all +publish +subscribe +unsubscribe +psubscribe +punsubscribe +pubsub|numsub ' +
+    '+set +del +exists +sadd +srem +srandmember +ping +hello +auth +select +client|setname +xadd +xlen +eval +hset +hdel +get';
+  const redis = await startRedis(t, { password: 'admin', users: [`peal on >word ${may}`] });
+  const limited = { url: `redis://peal:word@127.0.0.1:${redis.port}` };
+  const [gw] = await cluster(t, limited, { n: 1, settings: { 'routes.lifecycle': '*', 'routes.events': '*=worker' } });
+  const worker = await TestWorker.start(t, redis, (item) => worker.ack(item, 'done'));
+  const c = await connected(t, gw);
+  assert.deepEqual(await ask(c, 'e'), ['done']);
+  c.disconnect();
+  await until(() => worker.of('disconnect').length === 1, 'it has left');
+  assertPairs(worker, 1);
+  assert.equal(await noted(redis), 0);
+});
