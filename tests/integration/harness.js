@@ -28,6 +28,7 @@ const PROGRAMS = {
   'sio-fixture': 'tests/conformance/sio-fixture',
   'cluster-fixture': 'tests/integration/cluster-fixture',
   'peal-worker': 'worker/peal-worker', 'worker-fixture': 'tests/integration/worker-fixture',
+  'worker-module': 'tests/integration/worker-module.so',
 };
 const CLIENT_DIST = path.join(__dirname, 'node_modules/socket.io-client/dist');
 const CLIENTS = { '4.x': require('socket.io-client').io, '3.x': require('socket.io-client-3').io };
