@@ -97,16 +97,17 @@ static void on_timer(struct wheel_entry *e)
     wk_job_make_ready(job);
 }
 
-static void on_step(void *arg, bool published)
+static void on_step(void *arg, enum wk_stepped how)
 {
     struct wk_job *job = arg;
     struct wk_core *core = job->core;
-    if (job->state == WK_JOB_STEPS && published && !job->is_heard) {
+    if (job->state == WK_JOB_STEPS && how == WK_STEP_TAKEN && !job->is_heard) {
         wk_job_set_state(job, WK_JOB_SYNCS);
         wheel_set(loop_wheel(core->loop), &job->timer, loop_now(core->loop) + WK_SYNC_MS);
         return;
     }
-    if (job->state == WK_JOB_STEPS) wk_job_set_state(job, published ? WK_JOB_HEARD : WK_JOB_VOID);
+    if (job->state == WK_JOB_STEPS)
+        wk_job_set_state(job, how == WK_STEP_REFUSED ? WK_JOB_VOID : WK_JOB_HEARD);
     wk_job_make_ready(job);
 }
 
@@ -314,8 +315,14 @@ static void on_stopped(void *arg)
     ((struct wk_core *)arg)->is_over = true;
 }
 
+static bool on_can_kill(void *arg, const struct work_item *item)
+{
+    const struct wk_handler *handler = handler_of(arg, item);
+    return handler && !handler->is_elsewhere;
+}
+
 const struct wk_feed_events wk_core_feed_events = {
-    .item = on_item, .revoked = on_revoked, .stopped = on_stopped};
+    .item = on_item, .revoked = on_revoked, .stopped = on_stopped, .can_kill = on_can_kill};
 
 /* ---- the turn's end */
 

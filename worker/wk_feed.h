@@ -33,8 +33,13 @@ struct wk_feed_events {
     bool (*can_kill)(void *arg, const struct work_item *item);
 };
 
-/* Outcome of a step: false: not published, the lease is gone (revoked follows or came). */
-typedef void (*wk_step_cb)(void *arg, bool published);
+/* Outcome of a step. */
+enum wk_stepped {
+    WK_STEP_TAKEN,
+    WK_STEP_NOBODY,  /* published, but the gateway it was for is gone: nothing will answer */
+    WK_STEP_REFUSED, /* not published: the lease is gone (revoked follows or came), or the entry */
+};
+typedef void (*wk_step_cb)(void *arg, enum wk_stepped how);
 
 struct wk_feed;
 struct wk_feed_ops {

@@ -118,7 +118,7 @@ static void tell_steps(struct local *l, bool tells)
     l->last_step = &l->steps;
     for (; s; s = next) {
         next = s->next;
-        if (tells) s->cb(s->arg, true);
+        if (tells) s->cb(s->arg, WK_STEP_TAKEN); /* this process is the gateway */
         x_free(s);
     }
 }

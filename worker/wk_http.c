@@ -290,8 +290,11 @@ size_t wk_http_count(const struct wk_http *h)
 
 struct wk_handler wk_http_handler(struct wk_http *h, size_t i)
 {
-    return (struct wk_handler){
-        .ctx = &h->handlers[i], .takes = on_takes, .handle = on_handle, .abandon = on_abandon};
+    return (struct wk_handler){.ctx = &h->handlers[i],
+                               .takes = on_takes,
+                               .handle = on_handle,
+                               .abandon = on_abandon,
+                               .is_elsewhere = true};
 }
 
 struct wk_http *wk_http_of(void *ctx)

@@ -24,6 +24,8 @@ struct wk_handler {
      * end it soon (wk_job_done is fine). For jobs that handle() has returned from. */
     void (*abandon)(void *ctx, struct wk_job *job);
     void (*free)(void *ctx);
+    /* What runs for its items is no part of this process (HTTP), so that it cannot end it. */
+    bool is_elsewhere;
 };
 
 /* The item; lends, for the job's life. attempt counts from 1. */

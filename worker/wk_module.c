@@ -190,7 +190,8 @@ static bool start(struct wk_core *core, struct str_view path, void *library, con
         module_free(p);
         return said;
     }
-    struct wk_handler handler = {p, takes, handle, abandon, module_free};
+    struct wk_handler handler = {
+        .ctx = p, .takes = takes, .handle = handle, .abandon = abandon, .free = module_free};
     wk_core_add_handler(core, &handler);
     struct log_line l;
     log_begin(&l, LOG_INFO, "module loaded");

@@ -7,8 +7,8 @@
 #define PEAL_WK_STORE_H
 
 #include "cluster/work_item.h"
+#include "wk_feed.h"
 #include "wk_lease.h"
-#include "wk_result.h"
 
 /* A stream entry's id, "<ms>-<seq>". */
 struct wk_place {
@@ -26,9 +26,9 @@ struct wk_act {
     enum wk_act_kind kind;
     struct wk_place place;
     struct wk_result result;
-    char *why;                                  /* BURY: words; owned */
-    unsigned attempts;                          /* BURY */
-    void (*step_cb)(void *arg, bool published); /* STEP */
+    char *why;          /* BURY: words; owned */
+    unsigned attempts;  /* BURY */
+    wk_step_cb step_cb; /* STEP */
     void *step_arg;
 };
 
@@ -52,7 +52,8 @@ struct wk_store_cursor {
 struct wk_store_events {
     /* a NULL: lost. backlog: entries in the streams that are this worker's. */
     void (*beaten)(void *arg, const struct wk_lease_answer *a, uint64_t backlog);
-    /* results: one for each act, if WK_ACTED: 0 if the entry was not there, else 1, or the count. */
+    /* results: one for each act, if WK_ACTED: 0 if the entry was not there, else 1; of a STEP 2 if
+     * somebody heard it; of a NOTE the count. */
     void (*acted)(void *arg, struct wk_batch *b, enum wk_acted how, const int64_t *results);
     /* An entry that was read; n texts, fields and values in turn. Views are good during the call. */
     void (*entry)(void *arg, unsigned partition, struct wk_place place, const struct str_view *v,

@@ -16,7 +16,7 @@ static void batch_free(struct wk_batch *b, bool tells)
 {
     for (size_t i = 0; i < b->n; i++) {
         struct wk_act *a = &b->v[i];
-        if (tells && a->step_cb) a->step_cb(a->step_arg, false);
+        if (tells && a->step_cb) a->step_cb(a->step_arg, WK_STEP_REFUSED);
         wk_result_fini(&a->result);
         x_free(a->why);
     }
@@ -102,7 +102,12 @@ static void take_result(struct wk_stream *s, const struct wk_batch *b, struct wk
     wk_step_cb cb = a->step_cb;
     a->step_cb = NULL;
     switch (a->kind) {
-    case WK_ACT_STEP: cb(a->step_arg, result > 0); return;
+    case WK_ACT_STEP:
+        cb(a->step_arg, result > 1    ? WK_STEP_TAKEN
+                        : result == 1 ? WK_STEP_NOBODY
+                                      : WK_STEP_REFUSED);
+        if (result > 0) return;
+        break; /* the entry is away: so it is out of hand */
     case WK_ACT_NOTE:
         if (is_current(s, b)) wk_stream_on_noted(s, b->partition, result);
         return;

@@ -115,10 +115,10 @@ static void on_stopped(void *arg)
 static const struct wk_feed_events events = {
     .item = on_item, .can_kill = can_kill, .revoked = on_revoked, .stopped = on_stopped};
 
-static void on_step(void *arg, bool published)
+static void on_step(void *arg, enum wk_stepped how)
 {
     struct sim_job *j = arg;
-    (void)published;
+    (void)how;
     j->is_stepping = false;
 }
 

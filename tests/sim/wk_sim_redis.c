@@ -124,7 +124,7 @@ static int64_t act(struct sim *s, const struct wk_act *a, int me)
     struct sim_entry *e = &s->entries[a->place.ms - 1];
     if (a->kind == WK_ACT_NOTE) return note(s, (unsigned)a->place.ms - 1, me);
     if (e->is_away) return 0;
-    if (a->kind == WK_ACT_STEP) return 1;
+    if (a->kind == WK_ACT_STEP) return 2;
     count_effects(s, e);
     if (a->kind == WK_ACT_BURY && !e->is_bad && !e->is_killer) sim_fail(s, "a good item is buried");
     s->buried += a->kind == WK_ACT_BURY;

@@ -120,7 +120,7 @@ static bool flush(struct wk_feed *feed)
 static void free_feed(struct wk_feed *feed)
 {
     struct fake_feed *f = (struct fake_feed *)feed;
-    if (f->step_cb) fake_feed_answer_step(f, false);
+    if (f->step_cb) fake_feed_answer_step(f, WK_STEP_REFUSED);
 }
 
 static uint64_t mono_ms(void *arg)
@@ -211,12 +211,12 @@ void fake_feed_turn(struct fake_feed *f, uint64_t ms)
     loop_turn(f->loop, false);
 }
 
-void fake_feed_answer_step(struct fake_feed *f, bool published)
+void fake_feed_answer_step(struct fake_feed *f, enum wk_stepped how)
 {
     wk_step_cb cb = f->step_cb;
     assert(cb);
     f->step_cb = NULL;
-    cb(f->step_arg, published);
+    cb(f->step_arg, how);
 }
 
 void fake_feed_synced(struct fake_feed *f, uint64_t token)

@@ -30,7 +30,7 @@ uint64_t fake_feed_item(struct fake_feed *f, struct work_item *item, unsigned de
 /* Time goes on; timers fire, then the core's turn's end. */
 void fake_feed_turn(struct fake_feed *f, uint64_t ms);
 /* The step that is owed an answer gets one. */
-void fake_feed_answer_step(struct fake_feed *f, bool published);
+void fake_feed_answer_step(struct fake_feed *f, enum wk_stepped how);
 /* The gateway says that it hears. */
 void fake_feed_synced(struct fake_feed *f, uint64_t token);
 /* Lends what has been told since the last call. */

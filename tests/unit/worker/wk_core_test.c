@@ -45,7 +45,8 @@ static void on_free(void *ctx)
 
 static struct fake_feed *feed_new(const char *const *sets)
 {
-    static const struct wk_handler handler = {NULL, on_takes, on_handle, on_abandon, on_free};
+    static const struct wk_handler handler = {
+        .takes = on_takes, .handle = on_handle, .abandon = on_abandon, .free = on_free};
     struct fake_feed *f = fake_feed_new(sets);
     memset(&held, 0, sizeof(held));
     held.takes = true;
@@ -201,7 +202,7 @@ static void test_join_is_heard_before_emit(void **state)
         if (way == 1) fake_feed_synced(f, f->token);
         fake_feed_turn(f, 0);
         assert_told(f, "");
-        fake_feed_answer_step(f, true);
+        fake_feed_answer_step(f, WK_STEP_TAKEN);
         fake_feed_turn(f, 0);
         if (way == 0) fake_feed_synced(f, f->token);
         if (way >= 2) {
@@ -238,6 +239,50 @@ static void test_no_wait_where_none_is_needed(void **state)
     fake_feed_free(f);
 }
 
+/* The gateway is gone: it will never say that it hears. */
+static void test_nobody_is_waited_for(void **state)
+{
+    struct fake_feed *f = feed_new(NULL);
+    (void)state;
+    fake_feed_event(f, "a", "one");
+    fake_feed_turn(f, 0);
+    assert_true(wk_job_join(held.v[0], SV("r")));
+    assert_true(emit_to(held.v[0], "r"));
+    wk_job_done(held.v[0]);
+    fake_feed_turn(f, 0);
+    assert_told(f, "step 1: join r sync; ");
+    fake_feed_answer_step(f, WK_STEP_NOBODY);
+    fake_feed_turn(f, 0);
+    assert_told(f, "finish 1: join r emit r [\"x\"]; ");
+    assert_int_equal(wk_core_stats(f->core)->syncs_late, 0);
+    fake_feed_free(f);
+}
+
+static bool takes_connects(void *ctx, const struct work_item *item)
+{
+    (void)ctx;
+    return item->type == WORK_CONNECT;
+}
+
+/* After a death the feed holds back what can have been the reason, and nothing else. */
+static void test_what_can_kill(void **state)
+{
+    static const struct wk_handler elsewhere = {
+        .takes = takes_connects, .handle = on_handle, .is_elsewhere = true};
+    struct fake_feed *f = fake_feed_new(NULL);
+    struct work_item event = {.type = WORK_EVENT}, connect = {.type = WORK_CONNECT};
+    bool (*can_kill)(void *, const struct work_item *) = f->feed.events->can_kill;
+    (void)state;
+    assert_false(can_kill(f->core, &event)); /* nobody handles it */
+    wk_core_add_handler(f->core, &elsewhere);
+    wk_core_add_handler(
+        f->core, &(struct wk_handler){.takes = on_takes, .handle = on_handle, .free = on_free});
+    held.takes = true;
+    assert_false(can_kill(f->core, &connect));
+    assert_true(can_kill(f->core, &event));
+    fake_feed_free(f);
+}
+
 static void ask(struct fake_feed *f, const char *sid)
 {
     struct work_item item = {
@@ -261,7 +306,7 @@ static void test_admission(void **state)
     wk_job_done(held.v[1]);
     fake_feed_turn(f, 0);
     assert_told(f, "step 2: admit sync; ");
-    fake_feed_answer_step(f, true);
+    fake_feed_answer_step(f, WK_STEP_TAKEN);
     fake_feed_synced(f, f->token);
     fake_feed_turn(f, 0);
     assert_told(f, "finish 2: admit emit b [\"x\"]; ");
@@ -311,7 +356,7 @@ static void bring(struct fake_feed *f, enum at at)
     if (at == AT_ENDED) return;
     fake_feed_turn(f, 0);
     if (at == AT_STEPS) return;
-    fake_feed_answer_step(f, at != AT_REFUSED);
+    fake_feed_answer_step(f, at == AT_REFUSED ? WK_STEP_REFUSED : WK_STEP_TAKEN);
     if (at == AT_HEARD) fake_feed_synced(f, f->token);
 }
 
@@ -332,7 +377,7 @@ static void test_revoked_in_every_state(void **state)
         assert_int_equal(wk_core_stats(f->core)->dropped, 2);
         assert_told(f, "");
         if (at == AT_RUNS) wk_job_done(held.v[0]); /* counts no more */
-        if (at == AT_STEPS) fake_feed_answer_step(f, true);
+        if (at == AT_STEPS) fake_feed_answer_step(f, WK_STEP_TAKEN);
         fake_feed_turn(f, 0);
         assert_told(f, "");
         assert_int_equal(wk_core_stats(f->core)->jobs, 1);
@@ -498,6 +543,8 @@ int main(void)
         cmocka_unit_test(test_nobody_takes_it),
         cmocka_unit_test(test_join_is_heard_before_emit),
         cmocka_unit_test(test_no_wait_where_none_is_needed),
+        cmocka_unit_test(test_nobody_is_waited_for),
+        cmocka_unit_test(test_what_can_kill),
         cmocka_unit_test(test_admission),
         cmocka_unit_test(test_revoked_in_every_state),
         cmocka_unit_test(test_freed_in_every_state),

@@ -218,6 +218,46 @@ static void test_a_fenced_result_has_no_effect(void **state)
     UNTIL(fixture, a.feed->stats.finished == 1);
 }
 
+static int stepped;
+
+static void on_stepped(void *arg, enum wk_stepped how)
+{
+    (void)arg;
+    stepped = (int)how;
+}
+
+static int step(void)
+{
+    struct wk_result r;
+    struct node_cmd c = {.type = NODE_SYNC, .from = SV("A"), .token = 1};
+    wk_result_init(&r);
+    assert_true(wk_result_direct(&r, SV("g"), &c));
+    stepped = -1;
+    a.feed->ops->step(a.feed, &a.tickets[0], &r, on_stepped, NULL);
+    UNTIL(fixture, stepped >= 0);
+    return stepped;
+}
+
+static void test_steps_are_heard_or_not(void **state)
+{
+    (void)state;
+    serve();
+    start(&a, "A");
+    add("g-1");
+    UNTIL(fixture, a.n == 1);
+    assert_int_equal(step(), WK_STEP_NOBODY);
+    fixture_link(fixture, &fixture->two, "gateway");
+    UNTIL(fixture, fixture->two.ups == 1);
+    struct str_view channel = SV("k-peal-direct#g");
+    redis_link_subscribe(fixture->two.link, false, &channel, 1);
+    UNTIL(fixture, fixture->two.subscribed == 1);
+    assert_int_equal(step(), WK_STEP_TAKEN);
+    assert_int_equal(a.feed->stats.in_hand, 1);
+    ask("DEL k-peal-work#{1}"); /* somebody has taken the entry out */
+    assert_int_equal(step(), WK_STEP_REFUSED);
+    assert_int_equal(a.feed->stats.in_hand, 0);
+}
+
 static void test_suspects_come_one_at_a_time(void **state)
 {
     (void)state;
@@ -322,6 +362,7 @@ int main(void)
         TEST(test_takes_all_and_finishes_once),
         TEST(test_shares_and_gives_back),
         TEST(test_a_fenced_result_has_no_effect),
+        TEST(test_steps_are_heard_or_not),
         TEST(test_suspects_come_one_at_a_time),
         TEST(test_what_is_no_item_is_buried),
         TEST(test_redis_away),
