@@ -12,7 +12,7 @@ help: ## list the targets
 
 run: ## build, then start the demo at http://localhost:3000/ (PORT=… for another port)
 	@deploy/setup run
-	@$(call build,release,build)
+	@$(call build,release,build) --target peal peal-gateway peal-worker
 	@exec deploy/run
 
 test: ## build with sanitizers and run every test (CTEST_FLAGS="-R name" for some)
