@@ -53,9 +53,8 @@ static bool read_user(struct str_view raw, struct buf *text, struct str_view *ou
     bool lone = false;
     *out = sv_make(raw.p + 1, raw.n - 2);
     if (sv_find(*out, '\\') == out->n) return true;
-    size_t start = text->n;
     if (!json_string_decode(text, raw, &lone) || lone) return false;
-    *out = sv_make(text->p + start, text->n - start);
+    *out = buf_view(text);
     return true;
 }
 
@@ -67,6 +66,7 @@ bool work_note_decode(struct work_item *item, struct str_view field, struct str_
     size_t line = sv_find(field, '\n');
     *item = (struct work_item){0};
     *why = "";
+    buf_clear(text);
     if (line == field.n) return bad(why, "no socket's name");
     item->nsp = sv_make(field.p, line);
     item->sid = sv_skip(field, line + 1);

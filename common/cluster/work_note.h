@@ -12,7 +12,8 @@
 bool work_note_field(struct buf *out, struct str_view nsp, struct str_view sid) MUST_CHECK;
 bool work_note_value(struct buf *out, const struct work_item *item) MUST_CHECK;
 /* Hostile input. Fills nsp, sid, serial, user, claims and data; the rest is zeroed. Views point into
- * field, value and text, to which a user's name with escapes is appended. */
+ * field, value and text, which is emptied first and gets a user's name with escapes: one for each
+ * note that is still in use. */
 bool work_note_decode(struct work_item *item, struct str_view field, struct str_view value,
                       struct buf *text, const char **why) MUST_CHECK;
 
