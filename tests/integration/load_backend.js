@@ -1,10 +1,11 @@
 /* A backend over HTTP for load_harness.js, as a process of its own: node load_backend.js.
  *
  *   POST /do       acks with the first argument; for an event that ends with -told, ["did", <it>] is sent, too
- *   POST /hang     does not answer; what hangs is broken off by POST /release
+ *   POST /hang     does not answer
+ *   POST /deaf     nor does this; POST /release breaks them off
  *   POST /500, /junk, /large    what a backend should not do
  *   GET /record    "<item> <socket> <first argument>" for each item of /do, in the order they came
- *   GET /hanging   how many hang */
+ *   GET /hanging   how many of /deaf wait */
 'use strict';
 const http = require('node:http');
 
@@ -21,7 +22,8 @@ const posts = {
     const emit = item.event.endsWith('-told') ? { emit: [{ to: item.sid, event: 'did', args: [item.args[0]] }] } : {};
     json(response, { ...emit, ack: [item.args[0]] });
   },
-  '/hang': (item, response) => {
+  '/hang': () => {},
+  '/deaf': (item, response) => {
     hanging.add(response);
     response.on('close', () => hanging.delete(response));
   },
