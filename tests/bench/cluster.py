@@ -194,7 +194,7 @@ def document(plan, results, build, cores, rounds, watch):
     return f"""# Performance of a cluster
 
 Written by `make bench` (alone: `tests/bench/run cluster`); change `tests/bench/` instead of this file.
-One server, beside Node and the floor: [performance.md](performance.md).
+One server, beside Node and the floor: [performance.md](performance.md); workers: [performance-workers.md](performance-workers.md).
 
 Medians of {rounds} rounds, in brackets the least and the greatest. Ratios and differences are taken within
 each round.

@@ -284,8 +284,9 @@ def check(build):
     for tool in ("taskset", "node", "redis-server"):
         if not shutil.which(tool):
             fail(f"{tool} is missing; `deploy/setup bench` installs it")
-    for path in ("cli/peal", "gateway/peal-gateway", "tests/bench/bench_load",
-                 "tests/bench/bench_floor"):
+    for path in ("cli/peal", "gateway/peal-gateway", "worker/peal-worker",
+                 "tests/bench/bench_load", "tests/bench/bench_floor", "tests/bench/bench_backend",
+                 "tests/bench/bench_module.so"):
         if not os.access(f"{build}/{path}", os.X_OK):
             fail(f"{build}/{path} is missing; `make bench` builds it")
     for module in ("socket.io", "@socket.io/redis-adapter"):

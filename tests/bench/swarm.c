@@ -233,8 +233,13 @@ void client_takes_binary(struct swarm *s, struct swarm_client *c, const uint8_t 
     count_delay(s, c, sent);
 }
 
-static void count_ack(struct swarm *s, struct swarm_client *c)
+/* An error in it would be quick, but is no answer. */
+static void count_ack(struct swarm *s, struct swarm_client *c, const char *p, size_t n)
 {
+    if (!memmem(p, n, "\"ok\"", 4)) {
+        client_dies(s, c, "an ack that is not ok");
+        return;
+    }
     if (!c->waits) return;
     c->waits = false;
     s->answered++;
@@ -264,7 +269,7 @@ void client_takes_packet(struct swarm *s, struct swarm_client *c, const char *p,
     } else if (type == '2') {
         count_delivery(s, c, p, n);
     } else if (type == '3') {
-        count_ack(s, c);
+        count_ack(s, c, p, n);
     } else if (type != '5') { /* 5: an attachment follows, which counts */
         client_dies(s, c, type == '4' ? "refused" : "unexpected packet");
     }

@@ -24,15 +24,21 @@ static void publish(struct swarm *s, const struct traffic *t, int client, uint64
     swarm_publish(s, t->first + client, &e);
 }
 
+/* When message n is due: at a fixed rate at its time, else now. False: later; wait is cut to that. */
+static bool is_due(const struct traffic *t, uint64_t start, uint64_t n, uint64_t now, uint64_t *due,
+                   uint64_t *wait)
+{
+    *due = t->rate > 0 ? start + (uint64_t)((double)n / t->rate * 1e6) : now;
+    if (*due > now && *due - now < *wait) *wait = *due - now;
+    return *due <= now;
+}
+
 uint64_t traffic_fan_out(struct swarm *s, const struct traffic *t, double seconds)
 {
     uint64_t start = meter_now_us(), n = 0, now, closed = s->closed;
     while ((now = meter_now_us()) - start < (uint64_t)(seconds * 1e6) && s->closed == closed) {
-        uint64_t wait = TURN_US;
-        for (;;) {
-            uint64_t due = t->rate > 0 ? start + (uint64_t)((double)n / t->rate * 1e6) : now;
-            if (due > now) wait = due - now < wait ? due - now : wait;
-            if (due > now) break;
+        uint64_t wait = TURN_US, due;
+        while (is_due(t, start, n, now, &due, &wait)) {
             if (t->rate <= 0 && (n + 1) * t->audience > s->delivered + t->window * t->audience)
                 break;
             publish(s, t, publisher_of(t, n), due, false);
@@ -51,13 +57,15 @@ uint64_t traffic_ask(struct swarm *s, const struct traffic *t, double seconds)
 {
     uint64_t start = meter_now_us(), n = 0, now, closed = s->closed;
     while ((now = meter_now_us()) - start < (uint64_t)(seconds * 1e6) && s->closed == closed) {
-        while (n < s->answered + t->window) {
+        uint64_t wait = TURN_US, due;
+        while (is_due(t, start, n, now, &due, &wait)) {
             int client = (int)(n * STRIDE % (uint64_t)t->n);
+            if (t->rate <= 0 && n >= s->answered + t->window) break;
             if (s->clients[t->first + client].waits) break;
-            publish(s, t, client, now, true);
+            publish(s, t, client, due, true);
             n++;
         }
-        swarm_turn(s, TURN_US);
+        swarm_turn(s, wait);
     }
     uint64_t sent = meter_now_us();
     while (s->answered < n && s->closed == closed && meter_now_us() - sent < DRAIN_US)

@@ -24,8 +24,8 @@ struct traffic {
  * At a fixed rate a message is stamped with the time it was due, not the time it was sent: so what
  * a stall holds back counts as delay and does not vanish. */
 uint64_t traffic_fan_out(struct swarm *s, const struct traffic *t, double seconds);
-/* The same for events with an ack, t->window of them in flight, each of another client; how many
- * were answered is in s->answered. */
+/* The same for events with an ack, each of another client; how many were answered is in s->answered.
+ * At a fixed rate one that is due waits while its client waits for an ack, and that counts, too. */
 uint64_t traffic_ask(struct swarm *s, const struct traffic *t, double seconds);
 
 #endif
