@@ -28,12 +28,13 @@ static const char usage[] =
     "\n" PEAL_REDIS_HELP "\n"
     "Exit status: 0; 1 for a failure, or an id that is not there; 2 for wrong use.\n";
 
-/* KEYS dead, stream; ARGV id. 1: done, 0: it is not there, -1: it has no fields to put back. */
+/* KEYS dead, stream; ARGV id. 1: done, 0: it is not there, -1: it has not all its fields. */
 static const char replay_script[] =
     "local e = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])[1]\n"
     "if not e then return 0 end\n"
     "local f, v = e[2], {'replay', '1'}\n"
     "for i = 1, #f, 2 do\n"
+    "  if f[i] == 'dead.size' then return -1 end\n"
     "  if string.sub(f[i], 1, 5) ~= 'dead.' and f[i] ~= 'replay' then\n"
     "    v[#v + 1] = f[i]\n"
     "    v[#v + 1] = f[i + 1]\n"
@@ -159,7 +160,7 @@ static void on_acted(const struct redis_reply *r, void *arg)
     } else {
         d->is_failed = true;
         complain("%s: %s", d->id,
-                 redis_reply_int(r) ? "it has no fields that could be put back" : "is not there");
+                 redis_reply_int(r) ? "its fields are not there, or not all" : "is not there");
     }
     next(d);
 }

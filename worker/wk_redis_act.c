@@ -60,7 +60,7 @@ static void add_effects(struct wk_redis *r, const struct wk_result *result)
 
 static void add_act(struct wk_redis *r, const struct wk_act *a)
 {
-    static const char kinds[] = {'f', 'b', 's', 'n'}; /* as enum wk_act_kind */
+    static const char kinds[] = {'f', 'b', 's', 'n', 'o'}; /* as enum wk_act_kind */
     struct wk_words *w = &r->words;
     wk_words_add(w, sv_make(&kinds[a->kind], 1));
     wk_words_addf(w, "%llu-%llu", (unsigned long long)a->place.ms,
@@ -69,7 +69,10 @@ static void add_act(struct wk_redis *r, const struct wk_act *a)
         wk_words_add(w, sv_of(a->why));
         wk_words_addf(w, "%u", a->attempts);
     }
-    if (a->kind != WK_ACT_NOTE) add_effects(r, &a->result);
+    if (a->kind == WK_ACT_SIFT)
+        wk_words_addf(w, "%lld", (long long)r->cfg->worker_in_hand);
+    else if (a->kind != WK_ACT_NOTE)
+        add_effects(r, &a->result);
 }
 
 /* ---- the answer */
@@ -124,6 +127,7 @@ void wk_redis_act(struct wk_store *store, struct wk_batch *b)
     wk_words_add(w, r->uid);
     wk_words_addf(w, "%u", b->partition);
     wk_words_addf(w, "%lld", (long long)r->cfg->worker_dead_max);
+    wk_words_addf(w, "%zu", wk_entry_max((size_t)r->cfg->work_max_item));
     for (size_t i = 0; i < b->n; i++)
         add_act(r, &b->v[i]);
     struct asked *asked = x_malloc(sizeof(*asked));

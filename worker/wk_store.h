@@ -10,6 +10,12 @@
 #include "wk_feed.h"
 #include "wk_lease.h"
 
+/* Bytes of an entry that no item makes. Larger ones are not read; see WK_ACT_SIFT. */
+static inline size_t wk_entry_max(size_t max_item)
+{
+    return max_item * 2 + 65536;
+}
+
 /* A stream entry's id, "<ms>-<seq>". */
 struct wk_place {
     uint64_t ms, seq;
@@ -21,6 +27,7 @@ enum wk_act_kind {
     WK_ACT_BURY,   /* the same, and its fields go to the dead letters */
     WK_ACT_STEP,   /* publish the effects, leave it */
     WK_ACT_NOTE,   /* count that handling it is begun; the answer is the count */
+    WK_ACT_SIFT,   /* bury what is too large to be read, of the first ones behind it */
 };
 struct wk_act {
     enum wk_act_kind kind;
@@ -53,7 +60,8 @@ struct wk_store_events {
     /* a NULL: lost. backlog: entries in the streams that are this worker's. */
     void (*beaten)(void *arg, const struct wk_lease_answer *a, uint64_t backlog);
     /* results: one for each act, if WK_ACTED: 0 if the entry was not there, else 1; of a STEP 2 if
-     * somebody heard it; of a NOTE the count. */
+     * somebody heard it; of a NOTE the count; of a SIFT how many were buried. Below 0: the dead
+     * letters do not take it, nothing has happened to it. */
     void (*acted)(void *arg, struct wk_batch *b, enum wk_acted how, const int64_t *results);
     /* An entry that was read; n texts, fields and values in turn. Views are good during the call. */
     void (*entry)(void *arg, unsigned partition, struct wk_place place, const struct str_view *v,

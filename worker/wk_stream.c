@@ -33,7 +33,7 @@ static void close_part(struct wk_stream *s, unsigned p)
 {
     struct wk_stream_part *part = &s->parts[p];
     if (!part->is_open) return;
-    part->is_open = part->is_read = part->has_suspect = false;
+    part->is_open = part->is_read = part->has_suspect = part->is_doubted = false;
     s->feed.stats.partitions--;
     s->feed.stats.in_hand -= part->window.in_hand;
     wk_stream_drop_acts(s, p);
@@ -184,7 +184,9 @@ static bool flush(struct wk_feed *f)
 
 uint64_t wk_stream_next(const struct wk_feed *f)
 {
-    return wk_lease_next(((const struct wk_stream *)f)->lease);
+    const struct wk_stream *s = (const struct wk_stream *)f;
+    uint64_t at = wk_lease_next(s->lease);
+    return s->again && s->again_at < at ? s->again_at : at;
 }
 
 struct wk_store *wk_stream_store(const struct wk_feed *f)

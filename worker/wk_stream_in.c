@@ -3,7 +3,8 @@
  *
  * An answer is bounded by how many entries are asked for, in the light of how large they have been. If
  * a read is lost (its answer may have been too large for the connection), entries are taken to be as
- * large as they may be, until some have been read that are not.
+ * large as they may be, until some have been read that are not; and Redis is asked to bury those that
+ * are larger still, which anybody may have put there, before the partition is read again.
  *
  * Suspects. When a lease has expired instead of being given back, its owner may have died of an item:
  * one of the first worker.in_hand entries. Those that can kill are given one at a time, each noted
@@ -108,6 +109,14 @@ static void take_bad(struct wk_stream *s, unsigned partition, struct wk_place pl
     a->why = x_strdup(why);
 }
 
+void wk_stream_on_sifted(struct wk_stream *s, unsigned partition, int64_t n)
+{
+    s->parts[partition].is_doubted = false;
+    if (n <= 0) return;
+    s->feed.stats.bad += (uint64_t)n;
+    log_bad(s, partition, "too large to be read");
+}
+
 /* `peal dead replay` marks what it puts back: that is meant to be handled again. */
 static bool is_replay(const struct str_view *v, size_t n)
 {
@@ -149,7 +158,7 @@ void wk_stream_on_entry(void *arg, unsigned partition, struct wk_place place,
     if (bytes > s->largest) s->largest = bytes;
     if (!wk_window_pass(&part->window, place)) return;
     s->feed.stats.in_hand++;
-    if (bytes > s->set.max_item * 2 + 65536)
+    if (bytes > wk_entry_max(s->set.max_item))
         take_bad(s, partition, place, "larger than work.max_item");
     else if (!work_item_decode(&item, v, n, attachments, &why))
         take_bad(s, partition, place, why);
@@ -174,6 +183,10 @@ void wk_stream_on_read(void *arg, bool is_lost)
             bool is_mine = wk_lease_state(s->lease, p) == WK_LEASE_MINE;
             if (part->nread < s->count && is_mine) part->window.suspects = 0;
         }
+        if (part->is_read && part->is_open && is_lost) {
+            part->is_doubted = true;
+            wk_stream_act(s, p, WK_ACT_SIFT, part->window.seen, NULL);
+        }
         part->is_read = false;
     }
 }
@@ -184,7 +197,7 @@ static bool wants_read(const struct wk_stream *s, unsigned p)
 {
     const struct wk_stream_part *part = &s->parts[p];
     unsigned room = wk_window_room(&part->window);
-    return part->is_open && room && room * 2 >= part->window.limit &&
+    return part->is_open && !part->is_doubted && room && room * 2 >= part->window.limit &&
            wk_lease_state(s->lease, p) == WK_LEASE_MINE;
 }
 

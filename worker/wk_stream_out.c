@@ -1,6 +1,8 @@
 /* Acts gather during a turn, for each partition in one batch (or some, if they are many); a flush sends
  * them. What was on its way when the connection broke is sent again, in order: an entry that is away
- * already has no effects a second time, and if the lease is another's nothing happens at all. */
+ * already has no effects a second time, and if the lease is another's nothing happens at all.
+ *
+ * An item that the dead letters do not take stays where it is, and in hand, until they do. */
 
 /* System */
 #include <assert.h>
@@ -11,6 +13,7 @@
 
 #define BATCH_ACTS 256u
 #define BATCH_BYTES (4u << 20)
+#define AGAIN_MS 500u /* until the dead letters are asked once more */
 
 static void batch_free(struct wk_batch *b, bool tells)
 {
@@ -67,8 +70,18 @@ static bool is_current(const struct wk_stream *s, const struct wk_batch *b)
     return part->is_open && part->epoch == b->epoch;
 }
 
+static void send_again(struct wk_stream *s)
+{
+    if (!s->again || s->store->ops->now(s->store) < s->again_at) return;
+    *s->out_last = s->again;
+    while (*s->out_last)
+        s->out_last = &(*s->out_last)->next;
+    s->again = NULL;
+}
+
 void wk_stream_send(struct wk_stream *s)
 {
+    send_again(s);
     for (unsigned p = 0; p < s->set.partitions; p++)
         if (s->parts[p].queued) enqueue(s, &s->parts[p]);
     for (struct wk_batch *b = s->out; b && s->store->ops->is_up(s->store); b = b->next) {
@@ -93,7 +106,24 @@ static void take_out(struct wk_stream *s, struct wk_batch *b)
 static void count_fenced(struct wk_stream *s, const struct wk_batch *b)
 {
     for (size_t i = 0; i < b->n; i++)
-        s->feed.stats.fenced += b->v[i].kind != WK_ACT_NOTE;
+        s->feed.stats.fenced += b->v[i].kind != WK_ACT_NOTE && b->v[i].kind != WK_ACT_SIFT;
+}
+
+/* Takes what the act has. */
+static void keep(struct wk_stream *s, const struct wk_batch *b, struct wk_act *a)
+{
+    struct wk_batch *kept = x_calloc(1, sizeof(*kept));
+    if (!s->again) s->again_at = s->store->ops->now(s->store) + AGAIN_MS;
+    kept->partition = b->partition;
+    kept->epoch = b->epoch;
+    kept->n = 1;
+    kept->bytes = a->result.bytes;
+    kept->v = x_calloc(1, sizeof(*kept->v));
+    kept->v[0] = *a;
+    wk_result_init(&a->result);
+    a->why = NULL;
+    kept->next = s->again;
+    s->again = kept;
 }
 
 static void take_result(struct wk_stream *s, const struct wk_batch *b, struct wk_act *a,
@@ -101,6 +131,10 @@ static void take_result(struct wk_stream *s, const struct wk_batch *b, struct wk
 {
     wk_step_cb cb = a->step_cb;
     a->step_cb = NULL;
+    if (result < 0) {
+        if (is_current(s, b)) keep(s, b, a);
+        return;
+    }
     switch (a->kind) {
     case WK_ACT_STEP:
         cb(a->step_arg, result > 1    ? WK_STEP_TAKEN
@@ -110,6 +144,9 @@ static void take_result(struct wk_stream *s, const struct wk_batch *b, struct wk
         break; /* the entry is away: so it is out of hand */
     case WK_ACT_NOTE:
         if (is_current(s, b)) wk_stream_on_noted(s, b->partition, result);
+        return;
+    case WK_ACT_SIFT:
+        if (is_current(s, b)) wk_stream_on_sifted(s, b->partition, result);
         return;
     case WK_ACT_FINISH: s->feed.stats.finished++; break;
     case WK_ACT_BURY: s->feed.stats.buried++; break;
@@ -139,6 +176,15 @@ void wk_stream_drop_acts(struct wk_stream *s, unsigned partition)
         next = b->next;
         if (b->partition != partition || b->is_sent) continue;
         take_out(s, b);
+        count_fenced(s, b);
+        batch_free(b, true);
+    }
+    for (struct wk_batch **at = &s->again, *b; (b = *at) != NULL;) {
+        if (b->partition != partition) {
+            at = &b->next;
+            continue;
+        }
+        *at = b->next;
         count_fenced(s, b);
         batch_free(b, true);
     }
@@ -178,5 +224,6 @@ void wk_stream_out_fini(struct wk_stream *s)
     for (unsigned p = 0; p < s->set.partitions; p++)
         if (s->parts[p].queued) enqueue(s, &s->parts[p]);
     free_list(s->out);
+    free_list(s->again);
     free_list(s->refused);
 }

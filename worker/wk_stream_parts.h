@@ -10,6 +10,7 @@ struct wk_stream_part {
     uint64_t epoch;
     bool is_open;          /* leased: what is in hand counts */
     bool is_settled;       /* no suspects any more */
+    bool is_doubted;       /* a read of it was lost: not read before it has been sifted */
     bool has_suspect;      /* one is noted or in hand: no other is given out */
     struct wk_kept *noted; /* it, while its note is on its way */
     struct wk_place suspect;
@@ -38,6 +39,8 @@ struct wk_stream {
     /* --- wk_stream_out.c */
     struct wk_batch *out, **out_last; /* in their order, sent or to be sent */
     struct wk_batch *refused;         /* steps, to be told so in flush */
+    struct wk_batch *again;           /* what the dead letters did not take: once more, later */
+    uint64_t again_at;
 
     struct wk_stream_part parts[];
 };
@@ -49,6 +52,8 @@ void wk_stream_on_entry(void *arg, unsigned partition, struct wk_place place,
 void wk_stream_on_read(void *arg, bool is_lost);
 /* Gives out what is kept as far as it may be. */
 void wk_stream_pump(struct wk_stream *s, unsigned partition);
+/* The answer to a SIFT: so many entries are buried. */
+void wk_stream_on_sifted(struct wk_stream *s, unsigned partition, int64_t n);
 /* The answer to a note: how often the item has been begun since somebody died. */
 void wk_stream_on_noted(struct wk_stream *s, unsigned partition, int64_t count);
 

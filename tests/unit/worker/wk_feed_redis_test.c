@@ -310,6 +310,90 @@ static void test_what_is_no_item_is_buried(void **state)
     assert_null(strstr(ask("XRANGE k-peal-dead - +"), "forged"));
 }
 
+static void bury(unsigned i)
+{
+    struct wk_result r;
+    wk_result_init(&r);
+    a.feed->ops->bury(a.feed, &a.tickets[i], NULL, SV("it fails"), 1, &r);
+}
+
+/* A Redis that is full must be emptied, by those who need no room for that. */
+static void test_redis_without_memory(void **state)
+{
+    (void)state;
+    serve();
+    add("g-1");
+    add("g-2");
+    ask("HSET k-peal-tries#{1} owner X died 1"); /* so they are suspects, and noted */
+    assert_string_equal(ask("CONFIG SET maxmemory 1"), "OK");
+    assert_non_null(strstr(ask("SET x y"), "OOM"));
+    start(&a, "A");
+    UNTIL(fixture, a.n == 1);
+    assert_int_equal(a.deaths[0], 1);
+    bury(0);
+    UNTIL(fixture, a.n == 2);
+    finish(&a, 1, NULL);
+    UNTIL(fixture, a.feed->stats.finished == 1);
+    assert_string_equal(ask("XLEN k-peal-work#{1}"), "0");
+    assert_string_equal(ask("XLEN k-peal-dead"), "1");
+    assert_int_equal(a.feed->stats.lost, 0);
+}
+
+static void test_dead_letters_that_are_refused(void **state)
+{
+    (void)state;
+    serve();
+    ask("SET k-peal-dead nonsense");
+    start(&a, "A");
+    add("g-1");
+    add("g-2");
+    UNTIL(fixture, a.n == 2);
+    bury(0);
+    finish(&a, 1, NULL);
+    UNTIL(fixture, a.feed->stats.finished == 1);
+    assert_string_equal(ask("XLEN k-peal-work#{1}"), "1"); /* it is not lost */
+    assert_int_equal(a.feed->stats.buried, 0);
+    assert_int_equal(a.feed->stats.in_hand, 1);
+    ask("DEL k-peal-dead");
+    UNTIL(fixture, a.feed->stats.buried == 1);
+    assert_string_equal(ask("XLEN k-peal-work#{1}"), "0");
+    assert_string_equal(ask("XLEN k-peal-dead"), "1");
+    assert_int_equal(a.feed->stats.in_hand, 0);
+    assert_int_equal(a.n, 2);
+
+    ask("DEL k-peal-dead");
+    ask("SET k-peal-dead nonsense"); /* one that is kept when the lease goes, one when all ends */
+    add("g-3");
+    UNTIL(fixture, a.n == 3);
+    bury(2);
+    ask("DEL k-peal-lease#{1}");
+    UNTIL(fixture, a.n == 4);
+    bury(3);
+}
+
+/* An entry whose reading breaks the connection, each time. */
+static void test_an_entry_that_cannot_be_read(void **state)
+{
+    (void)state;
+    fixture_set(fixture, "redis.command_timeout=10000"); /* its making takes a while */
+    fixture_set(fixture, "worker.lease_time=10000");
+    serve();
+    add("g-1");
+    ask("EVAL return(redis.call('XADD','k-peal-work#{1}','*','id','big','x',"
+        "string.rep('x',80000000))) 0");
+    add("g-2");
+    start(&a, "A");
+    UNTIL(fixture, a.n == 2);
+    assert_string_equal(a.ids[0], "g-1");
+    assert_string_equal(a.ids[1], "g-2");
+    assert_int_equal(a.feed->stats.bad, 1);
+    const char *dead = ask("XRANGE k-peal-dead - +");
+    assert_non_null(strstr(dead, "dead.why larger than work.max_item"));
+    assert_non_null(strstr(dead, "dead.size 8000007"));
+    assert_non_null(strstr(dead, "id big"));
+    assert_string_equal(ask("XLEN k-peal-work#{1}"), "2");
+}
+
 static void test_redis_away(void **state)
 {
     (void)state;
@@ -365,6 +449,9 @@ int main(void)
         TEST(test_steps_are_heard_or_not),
         TEST(test_suspects_come_one_at_a_time),
         TEST(test_what_is_no_item_is_buried),
+        TEST(test_redis_without_memory),
+        TEST(test_dead_letters_that_are_refused),
+        TEST(test_an_entry_that_cannot_be_read),
         TEST(test_redis_away),
         TEST(test_a_lost_gateways_sockets_are_disconnected),
     };
