@@ -25,6 +25,8 @@
 #define WORDS_MAX (96u << 20) /* a batch's results are bounded well below */
 #define REFUSED_PAUSE_MS 100u
 #define LOG_MS 10000u
+#define PATIENCE_MS 1000u /* behind two of the longest pauses between attempts to connect */
+#define PATIENCE_MAX_MS 10000u
 
 /* ---- words */
 
@@ -140,10 +142,20 @@ static void on_reader_id(const struct redis_reply *reply, void *arg)
     snprintf(r->reader_id, sizeof(r->reader_id), "%lld", (long long)redis_reply_int(reply));
 }
 
+/* Redis was away, for the gateways as well. They may come back a little later. */
+static void be_patient(struct wk_redis *r)
+{
+    uint64_t ms = 2 * (uint64_t)r->cfg->redis_backoff_max + PATIENCE_MS;
+    if (r->has_been_up)
+        r->patient_until = loop_now(r->loop) + (ms < PATIENCE_MAX_MS ? ms : PATIENCE_MAX_MS);
+    r->has_been_up = true;
+}
+
 static void on_commands_up(void *arg)
 {
     struct wk_redis *r = arg;
     r->held_until = 0;
+    be_patient(r);
     for (unsigned i = 0; i < WK_SCRIPTS; i++) {
         const struct str_view argv[] = {SV("SCRIPT"), SV("LOAD"), sv_of(r->scripts[i].text)};
         r->scripts[i].sha[0] = '\0';
@@ -173,7 +185,7 @@ static uint64_t now(struct wk_store *store)
 static bool is_up(const struct wk_store *store)
 {
     const struct wk_redis *r = (const struct wk_redis *)store;
-    return redis_link_is_up(r->commands) && loop_now(r->loop) >= r->held_until;
+    return redis_link_is_up(r->commands) && !r->is_held && loop_now(r->loop) >= r->held_until;
 }
 
 static bool can_read(const struct wk_store *store)

@@ -206,7 +206,8 @@ void wk_janitor_tick(struct wk_redis *r)
 {
     struct buf pattern;
     if (r->is_sweeping || loop_now(r->loop) < r->sweep_at) return;
-    if (!is_on_duty(r)) {
+    /* After Redis was away, heartbeats may be missing of gateways that are not back yet. */
+    if (!is_on_duty(r) || loop_now(r->loop) < r->patient_until) {
         r->sweep_at = loop_now(r->loop) + SWEEP_MS;
         return;
     }

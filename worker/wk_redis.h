@@ -41,6 +41,14 @@ struct wk_redis {
     struct wheel_entry timer;
     char reader_id[24];  /* of the reading connection, for CLIENT UNBLOCK; "": not known */
     uint64_t held_until; /* Redis refuses: not before then */
+
+    /* --- gateways that are not back yet, after Redis was away */
+    bool has_been_up;
+    uint64_t patient_until; /* until then they are waited for */
+    unsigned acts_out;      /* batches that are not answered */
+    bool is_held;           /* one of them is to wait: nothing is sent before all are answered */
+    uint64_t round;         /* of such a wait */
+
     uint64_t logged_at;
     bool has_been_beaten; /* the number of partitions is right */
     uint64_t unsendable;  /* effects that no channel takes */

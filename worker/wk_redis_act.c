@@ -10,6 +10,9 @@
 #include "cluster/bus_wire.h"
 /* Worker */
 #include "wk_redis.h"
+#include "wk_scripts.h"
+
+#define HELD_PAUSE_MS 20u
 
 /* Channel and message, as two words. False: nothing was added. */
 static bool add_effect(struct wk_redis *r, const struct wk_effect *e)
@@ -95,6 +98,20 @@ static bool take_results(struct wk_redis *r, struct wk_batch *b, const struct re
     return true;
 }
 
+/* What waits is sent again a little later; but first all that is on its way must have been answered, else
+ * something might overtake it. */
+static void count_answered(struct wk_redis *r, bool waits)
+{
+    r->acts_out--;
+    if (waits) {
+        r->is_held = true;
+        r->held_until = loop_now(r->loop) + HELD_PAUSE_MS;
+    }
+    if (!r->is_held || r->acts_out) return;
+    r->is_held = false;
+    r->round++;
+}
+
 static void on_acted(const struct redis_reply *reply, void *arg)
 {
     struct asked *asked = arg;
@@ -102,9 +119,12 @@ static void on_acted(const struct redis_reply *reply, void *arg)
     struct wk_batch *b = asked->batch;
     x_free(asked);
     bool is_good = wk_redis_is_good(r, WK_SCRIPT_ACT, reply);
-    if (is_good && redis_reply_kind(reply) == REDIS_LINK_INT)
+    bool is_number = is_good && redis_reply_kind(reply) == REDIS_LINK_INT;
+    bool waits = is_number && redis_reply_int(reply) == WK_SCRIPT_ACT_WAITS;
+    count_answered(r, waits);
+    if (is_number && !waits)
         r->store.events->acted(r->store.arg, b, WK_FENCED, NULL);
-    else if (!is_good || !take_results(r, b, reply))
+    else if (!is_good || waits || !take_results(r, b, reply))
         r->store.events->acted(r->store.arg, b, WK_ACT_LOST, NULL);
 }
 
@@ -112,10 +132,10 @@ void wk_redis_act(struct wk_store *store, struct wk_batch *b)
 {
     struct wk_redis *r = (struct wk_redis *)store;
     struct wk_words *w = &r->words;
-    bool (*const names[])(struct buf *, struct str_view, unsigned) = {bus_name_lease, bus_name_work,
-                                                                      bus_name_tries};
-    wk_redis_begin(r, WK_SCRIPT_ACT, 4);
-    for (size_t i = 0; i < 3; i++) {
+    bool (*const names[])(struct buf *, struct str_view, unsigned) = {
+        bus_name_lease, bus_name_work, bus_name_tries, bus_name_held};
+    wk_redis_begin(r, WK_SCRIPT_ACT, 5);
+    for (size_t i = 0; i < 4; i++) {
         size_t from = w->bytes.n;
         w->is_full |= !names[i](&w->bytes, r->key, b->partition);
         wk_words_end(w, from);
@@ -128,9 +148,17 @@ void wk_redis_act(struct wk_store *store, struct wk_batch *b)
     wk_words_addf(w, "%u", b->partition);
     wk_words_addf(w, "%lld", (long long)r->cfg->worker_dead_max);
     wk_words_addf(w, "%zu", wk_entry_max((size_t)r->cfg->work_max_item));
+    if (loop_now(r->loop) < r->patient_until)
+        wk_words_addf(w, "%llu", (unsigned long long)r->round);
+    else
+        wk_words_add(w, SV(""));
+    from = w->bytes.n;
+    w->is_full |= !bus_name_direct(&w->bytes, r->key, SV(""));
+    wk_words_end(w, from);
     for (size_t i = 0; i < b->n; i++)
         add_act(r, &b->v[i]);
     struct asked *asked = x_malloc(sizeof(*asked));
     *asked = (struct asked){r, b};
+    r->acts_out++;
     wk_redis_send(r, on_acted, asked);
 }

@@ -4,6 +4,8 @@
  *   tries   hash: owner (who did not give the lease back yet), died (an owner has let it expire; the
  *           entries that may be why are not through), and for an entry "<count> <uid who began it last>"
  *   workers sorted set of uids by the ms (Redis's clock) until when they count as living
+ *   held    "<lease's value> <round>": results of that round wait, for a gateway that does not listen
+ *           again since Redis was away
  *
  * A TAKE that comes late, from a connection that is gone, does not replace a younger epoch. A note that
  * is made again by who made it last does not count: nobody died in between.
@@ -70,10 +72,36 @@ const char wk_script_beat[] =
 
 const char wk_script_act[] =
     "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end\n"
-    "local stream, tries, dead, me = KEYS[2], KEYS[3], KEYS[4], ARGV[2]\n"
+    "local stream, tries, dead, me = KEYS[2], KEYS[3], KEYS[5], ARGV[2]\n"
     "redis.call('HDEL', tries, '')\n"
+    "local function is_deaf(name)\n"
+    "  if string.sub(name, 1, #ARGV[7]) ~= ARGV[7] then return false end\n"
+    "  local r = redis.pcall('PUBSUB', 'NUMSUB', name)\n"
+    "  return not r.err and r[2] == 0\n"
+    "end\n"
+    "local function waits(i)\n"
+    "  while ARGV[i] do\n"
+    "    local kind = ARGV[i]\n"
+    "    i = i + (kind == 'b' and 4 or kind == 'o' and 3 or 2)\n"
+    "    if kind ~= 'n' and kind ~= 'o' then\n"
+    "      local n = tonumber(ARGV[i])\n"
+    "      for k = 1, n do\n"
+    "        if is_deaf(ARGV[i + 2 * k - 1]) then return true end\n"
+    "      end\n"
+    "      i = i + 1 + 2 * n\n"
+    "    end\n"
+    "  end\n"
+    "  return false\n"
+    "end\n"
+    "if ARGV[6] ~= '' then\n"
+    "  local round = ARGV[1] .. ' ' .. ARGV[6]\n"
+    "  if redis.call('GET', KEYS[4]) == round or waits(8) then\n"
+    "    redis.call('SET', KEYS[4], round, 'PX', 60000)\n"
+    "    return -2\n"
+    "  end\n"
+    "end\n"
     "local noted = redis.call('HLEN', tries) > 1\n"
-    "local most, out, i = tonumber(ARGV[5]), {''}, 6\n"
+    "local most, out, i = tonumber(ARGV[5]), {''}, 8\n"
     "local function try(...)\n"
     "  local r = redis.pcall(...)\n"
     "  if type(r) ~= 'table' or not r.err then return r end\n"

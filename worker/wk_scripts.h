@@ -13,12 +13,18 @@ extern const char wk_script_beat[];
 
 /* Acts on entries of one partition.
  *
- *   KEYS  lease, stream, tries, dead
- *   ARGV  lease's value, uid, partition, most dead letters, then for each act: kind, entry, and for
+ *   KEYS  lease, stream, tries, held, dead
+ *   ARGV  lease's value, uid, partition, most dead letters, largest entry, round, what names of direct
+ *         channels begin with, then for each act: kind, entry, and for
  *         "f"(inish), "s"(tep): n, n times channel and message
  *         "b"(ury):             why, attempts, n, n times channel and message
  *         "n"(ote):             nothing
- *   gives -1 if the lease is not this worker's, else {"" or an error, a number for each act} */
+ *         "o"(versized behind): how many entries to look at; those that are too large are buried
+ *   gives -1 if the lease is not this worker's, else {"" or an error, a number for each act}
+ *
+ * Unless round is "": nothing happens, and WK_SCRIPT_ACT_WAITS is given, if nobody hears a direct channel; then
+ * for all later acts of the same round, too, so that none overtakes those. */
+#define WK_SCRIPT_ACT_WAITS (-2)
 extern const char wk_script_act[];
 
 /* A socket whose gateway is gone: its disconnect, once.

@@ -142,6 +142,11 @@ bool bus_name_tries(struct buf *out, struct str_view key, unsigned partition)
     return partition_name(out, key, SV("-peal-tries#"), partition);
 }
 
+bool bus_name_held(struct buf *out, struct str_view key, unsigned partition)
+{
+    return partition_name(out, key, SV("-peal-held#"), partition);
+}
+
 bool bus_name_dead(struct buf *out, struct str_view key)
 {
     return JOIN(out, key, SV("-peal-dead"));

@@ -47,6 +47,8 @@ bool bus_name_work(struct buf *out, struct str_view key, unsigned partition) MUS
 bool bus_name_lease(struct buf *out, struct str_view key, unsigned partition) MUST_CHECK;
 /* <key>-peal-tries#{<p>} : notes of the deaths that items may be the cause of. */
 bool bus_name_tries(struct buf *out, struct str_view key, unsigned partition) MUST_CHECK;
+/* <key>-peal-held#{<p>} : which results wait for a gateway that is not back yet, with expiry. */
+bool bus_name_held(struct buf *out, struct str_view key, unsigned partition) MUST_CHECK;
 /* <key>-peal-dead : stream of the dead letters. */
 bool bus_name_dead(struct buf *out, struct str_view key) MUST_CHECK;
 /* <key>-peal-workers : sorted set of the workers' uids, by when they were last alive. */

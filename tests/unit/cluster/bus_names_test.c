@@ -44,6 +44,7 @@ static void names_of_the_way_to_workers(void **state)
     assert_out(bus_name_work(&out, key, 0), "socket.io-peal-work#{0}");
     assert_out(bus_name_lease(&out, key, 15), "socket.io-peal-lease#{15}");
     assert_out(bus_name_tries(&out, key, 255), "socket.io-peal-tries#{255}");
+    assert_out(bus_name_held(&out, key, 0), "socket.io-peal-held#{0}");
     assert_out(bus_name_dead(&out, key), "socket.io-peal-dead");
     assert_out(bus_name_workers(&out, key), "socket.io-peal-workers");
     assert_out(bus_name_partitions(&out, key), "socket.io-peal-partitions");

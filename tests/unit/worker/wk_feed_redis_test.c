@@ -394,10 +394,86 @@ static void test_an_entry_that_cannot_be_read(void **state)
     assert_string_equal(ask("XLEN k-peal-work#{1}"), "2");
 }
 
+static const char *const kept[] = {"--appendonly", "yes", "--appendfsync", "always", NULL};
+
+/* Redis was away, and an item comes that has come since. */
+static void restart_with_item(void)
+{
+    if (!redis_server_is_there()) skip();
+    fixture_serve(fixture, kept);
+    fixture_link(fixture, &fixture->one, "test");
+    UNTIL(fixture, fixture->one.ups == 1);
+    start(&a, "A");
+    UNTIL(fixture, a.feed->stats.partitions == 4);
+    redis_server_stop(&fixture->server);
+    UNTIL(fixture, a.feed->ops->trouble(a.feed));
+    redis_server_start(&fixture->server, kept);
+    UNTIL(fixture, !a.feed->ops->trouble(a.feed) && fixture->one.ups == 2);
+    add("g-1");
+    UNTIL(fixture, a.n == 1);
+}
+
+static void finish_with_ack(unsigned i)
+{
+    struct wk_result r;
+    struct node_cmd c = {
+        .type = NODE_ACK, .nsp = SV("/"), .sid = SV("s"), .serial = 1, .json = SV("[1]")};
+    wk_result_init(&r);
+    assert_true(wk_result_direct(&r, SV("g"), &c));
+    a.feed->ops->finish(a.feed, &a.tickets[i], &r);
+}
+
+static void test_results_wait_for_a_gateway_that_is_not_back_yet(void **state)
+{
+    (void)state;
+    fixture_set(fixture, "redis.backoff_max=5000");
+    restart_with_item();
+    add("g-2");
+    UNTIL(fixture, a.n == 2);
+    finish_with_ack(0);
+    UNTIL(fixture, strcmp(ask("XLEN k-peal-work#{1}"), "2") != 0 ||
+                       strcmp(ask("EXISTS k-peal-held#{1}"), "1") == 0);
+    finish(&a, 1, "r");
+    assert_string_equal(ask("XLEN k-peal-work#{1}"), "2");
+    fixture_link(fixture, &fixture->two, "gateway");
+    UNTIL(fixture, fixture->two.ups == 1);
+    const struct str_view channels[] = {SV("k-peal-direct#g"), SV("k#/#r#")};
+    redis_link_subscribe(fixture->two.link, false, &channels[1], 1);
+    redis_link_subscribe(fixture->two.link, false, &channels[0], 1);
+    UNTIL(fixture, a.feed->stats.finished == 2 && fixture->two.messages == 2);
+    assert_non_null(strstr(fixture->two.last, "k#/#r#")); /* in their order */
+    assert_string_equal(ask("XLEN k-peal-work#{1}"), "0");
+}
+
+static void test_results_do_not_wait_for_ever(void **state)
+{
+    (void)state;
+    restart_with_item();
+    finish_with_ack(0);
+    UNTIL(fixture, a.feed->stats.finished == 1);
+    assert_string_equal(ask("XLEN k-peal-work#{1}"), "0");
+}
+
+static void test_a_gateway_that_is_not_back_yet_is_not_lost(void **state)
+{
+    (void)state;
+    fixture_set(fixture, "redis.backoff_max=5000");
+    restart_with_item();
+    struct str_view argv[] = {SV("HSET"), SV("k-peal-sockets#slow"), SV("/\nsid1"),
+                              SV("{\"serial\":5,\"user\":\"u1\",\"claims\":{},\"data\":null}")};
+    redis_link_command(fixture->one.link, NULL, NULL, 4, argv);
+    /* Renewed often enough that a sweep would have been due in between. */
+    for (unsigned i = 0; i < 3; i++) {
+        ask("SET k-peal-clock 1 PX 1000");
+        UNTIL(fixture, strcmp(ask("EXISTS k-peal-clock"), "0") == 0);
+    }
+    assert_string_equal(ask("EXISTS k-peal-sockets#slow"), "1");
+    assert_int_equal(a.n, 1);
+}
+
 static void test_redis_away(void **state)
 {
     (void)state;
-    static const char *const kept[] = {"--appendonly", "yes", "--appendfsync", "always", NULL};
     if (!redis_server_is_there()) skip();
     fixture_serve(fixture, kept);
     fixture_link(fixture, &fixture->one, "test");
@@ -453,6 +529,9 @@ int main(void)
         TEST(test_dead_letters_that_are_refused),
         TEST(test_an_entry_that_cannot_be_read),
         TEST(test_redis_away),
+        TEST(test_results_wait_for_a_gateway_that_is_not_back_yet),
+        TEST(test_results_do_not_wait_for_ever),
+        TEST(test_a_gateway_that_is_not_back_yet_is_not_lost),
         TEST(test_a_lost_gateways_sockets_are_disconnected),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
