@@ -7,7 +7,10 @@
  * two seconds, and a request may meet that.
  *
  * curl's callbacks only note what it wants; they are called from within its functions, where no other
- * may be called. Ends are looked at afterwards (collect), and there the caller may do anything. */
+ * may be called. Ends are looked at afterwards (collect), and there the caller may do anything.
+ *
+ * Each step of a request begins with curl asking for a timer of 0 ms. So it has one of libevent's: the
+ * wheel's tick would be waited for at each. */
 
 /* System */
 #include <assert.h>
@@ -49,7 +52,7 @@ struct wk_fetcher {
     struct loop *loop;
     CURLM *multi;
     size_t max_answer;
-    struct wheel_entry timer;
+    struct event *timer;
     struct wk_fetch *all;
     bool is_ending;
 };
@@ -212,20 +215,22 @@ static void on_fd(evutil_socket_t fd, short what, void *arg)
     act(arg, fd, flags);
 }
 
-static void on_timer(struct wheel_entry *e)
+static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
-    act((struct wk_fetcher *)((char *)e - offsetof(struct wk_fetcher, timer)), CURL_SOCKET_TIMEOUT,
-        0);
+    (void)fd;
+    (void)what;
+    act(arg, CURL_SOCKET_TIMEOUT, 0);
 }
 
 static int on_want_timer(CURLM *multi, long ms, void *arg)
 {
     struct wk_fetcher *m = arg;
+    struct timeval in = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
     (void)multi;
     if (ms < 0 || m->is_ending)
-        wheel_drop(loop_wheel(m->loop), &m->timer);
-    else
-        wheel_set(loop_wheel(m->loop), &m->timer, loop_now(m->loop) + (uint64_t)ms);
+        evtimer_del(m->timer);
+    else if (evtimer_add(m->timer, &in))
+        log_fatal("libevent takes no timer");
     return 0;
 }
 
@@ -254,10 +259,12 @@ static int on_want_fd(CURL *easy, curl_socket_t fd, int what, void *arg, void *s
 struct wk_fetcher *wk_fetcher_new(struct loop *loop, size_t connections, size_t max_answer)
 {
     struct wk_fetcher *m = x_calloc(1, sizeof(*m));
-    *m = (struct wk_fetcher){.loop = loop, .max_answer = max_answer, .timer.fire = on_timer};
+    *m = (struct wk_fetcher){.loop = loop, .max_answer = max_answer};
     if (curl_global_init(CURL_GLOBAL_DEFAULT)) log_fatal("libcurl cannot be used");
     m->multi = curl_multi_init();
     if (!m->multi) log_fatal("libcurl gives no memory");
+    m->timer = evtimer_new(loop_base(loop), on_timer, m);
+    if (!m->timer) log_fatal("libevent gives no timer");
     curl_multi_setopt(m->multi, CURLMOPT_SOCKETFUNCTION, on_want_fd);
     curl_multi_setopt(m->multi, CURLMOPT_SOCKETDATA, m);
     curl_multi_setopt(m->multi, CURLMOPT_TIMERFUNCTION, on_want_timer);
@@ -273,7 +280,7 @@ void wk_fetcher_free(struct wk_fetcher *f)
     while (f->all)
         fetch_free(f->all);
     curl_multi_cleanup(f->multi);
-    wheel_drop(loop_wheel(f->loop), &f->timer);
+    event_free(f->timer);
     curl_global_cleanup();
     x_free(f);
 }
