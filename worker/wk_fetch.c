@@ -29,6 +29,7 @@
 #define HEAD_MAX 65536 /* bytes of an answer's head */
 #define IDLE_MAX_S 1   /* an idle connection is used again up to this */
 #define RETRY_AFTER_MAX_S 86400
+#define UPLOAD_MAX 16384L /* bytes curl takes of a body at a time, in a buffer for each request */
 
 #ifndef PEAL_VERSION
 #define PEAL_VERSION "dev"
@@ -54,6 +55,8 @@ struct wk_fetcher {
     size_t max_answer;
     struct event *timer;
     struct wk_fetch *all;
+    CURL **spare; /* handles of requests that have ended, for the next ones; room for max_spare */
+    size_t nspare, max_spare;
     bool is_ending;
 };
 
@@ -141,11 +144,23 @@ static size_t on_head(char *p, size_t size, size_t n, void *arg)
 
 /* ---- ends */
 
+/* What it points to is going. */
+static void give_back(struct wk_fetcher *m, CURL *easy)
+{
+    if (m->is_ending || m->nspare == m->max_spare) {
+        curl_easy_cleanup(easy);
+        return;
+    }
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
+    m->spare[m->nspare++] = easy;
+}
+
 static void fetch_free(struct wk_fetch *f)
 {
     DL_DELETE(f->owner->all, f);
     curl_multi_remove_handle(f->owner->multi, f->easy);
-    curl_easy_cleanup(f->easy);
+    give_back(f->owner, f->easy);
     curl_slist_free_all(f->headers);
     buf_fini(&f->body);
     buf_fini(&f->answer);
@@ -260,6 +275,8 @@ struct wk_fetcher *wk_fetcher_new(struct loop *loop, size_t connections, size_t 
 {
     struct wk_fetcher *m = x_calloc(1, sizeof(*m));
     *m = (struct wk_fetcher){.loop = loop, .max_answer = max_answer};
+    m->max_spare = connections;
+    m->spare = x_calloc(connections, sizeof(CURL *));
     if (curl_global_init(CURL_GLOBAL_DEFAULT)) log_fatal("libcurl cannot be used");
     m->multi = curl_multi_init();
     if (!m->multi) log_fatal("libcurl gives no memory");
@@ -279,6 +296,9 @@ void wk_fetcher_free(struct wk_fetcher *f)
     f->is_ending = true;
     while (f->all)
         fetch_free(f->all);
+    while (f->nspare)
+        curl_easy_cleanup(f->spare[--f->nspare]);
+    x_free(f->spare);
     curl_multi_cleanup(f->multi);
     event_free(f->timer);
     curl_global_cleanup();
@@ -298,6 +318,7 @@ static void set_headers(struct wk_fetch *f, const struct wk_fetch_request *r)
     }
 }
 
+/* All of them: the handle may be one that was used. */
 static void set_options(struct wk_fetch *f, const struct wk_fetch_request *r)
 {
     CURL *e = f->easy;
@@ -316,7 +337,8 @@ static void set_options(struct wk_fetch *f, const struct wk_fetch_request *r)
     curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)r->timeout_ms);
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)r->timeout_ms);
     curl_easy_setopt(e, CURLOPT_MAXAGE_CONN, (long)IDLE_MAX_S);
-    if (!r->env_proxy) curl_easy_setopt(e, CURLOPT_PROXY, "");
+    curl_easy_setopt(e, CURLOPT_PROXY, r->env_proxy ? NULL : "");
+    curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_MAX);
     curl_easy_setopt(e, CURLOPT_POST, 1L);
     curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)f->body.n);
     curl_easy_setopt(e, CURLOPT_READFUNCTION, on_read);
@@ -338,7 +360,7 @@ struct wk_fetch *wk_fetch_start(struct wk_fetcher *m, const struct wk_fetch_requ
     buf_init(body, body->max);
     buf_init(&f->answer, m->max_answer);
     f->began_us = now_mono_us();
-    f->easy = curl_easy_init();
+    f->easy = m->nspare ? m->spare[--m->nspare] : curl_easy_init();
     if (!f->easy) log_fatal("libcurl gives no memory");
     DL_APPEND(m->all, f);
     set_headers(f, r);
