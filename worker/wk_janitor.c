@@ -212,7 +212,7 @@ void wk_janitor_tick(struct wk_redis *r)
         return;
     }
     buf_init(&pattern, 2 * BUS_NAME_MAX);
-    if (bus_name_sockets(&pattern, r->key, SV("*"))) {
+    if (bus_name_all_sockets(&pattern, r->key)) {
         const struct str_view argv[] = {SV("SCAN"),  sv_of(r->cursor[0] ? r->cursor : "0"),
                                         SV("MATCH"), buf_view(&pattern),
                                         SV("COUNT"), SV("1000")};

@@ -166,3 +166,9 @@ bool bus_name_sockets(struct buf *out, struct str_view key, struct str_view node
 {
     return JOIN(out, key, SV("-peal-sockets#"), node);
 }
+
+bool bus_name_all_sockets(struct buf *out, struct str_view key)
+{
+    struct escaped k;
+    return escape(&k, key) && bus_name_sockets(out, escaped_view(&k), SV("*"));
+}

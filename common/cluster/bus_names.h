@@ -57,5 +57,7 @@ bool bus_name_workers(struct buf *out, struct str_view key) MUST_CHECK;
 bool bus_name_partitions(struct buf *out, struct str_view key) MUST_CHECK;
 /* <key>-peal-sockets#<gateway> : hash of the sockets whose connect workers were told (work_note.h). */
 bool bus_name_sockets(struct buf *out, struct str_view key, struct str_view node) MUST_CHECK;
+/* The pattern of those hashes of all gateways. */
+bool bus_name_all_sockets(struct buf *out, struct str_view key) MUST_CHECK;
 
 #endif

@@ -13,6 +13,7 @@
 #include "proto/json_scan.h"
 /* Cluster */
 #include "cluster/collect.h"
+#include "cluster/heard.h"
 #include "cluster/questions.h"
 
 #define QUESTION_ID 12           /* characters of a requestId */
@@ -24,7 +25,7 @@ struct question {
     char id[QUESTION_ID];
     struct questions *of;
     bool is_held; /* the namespace; false: it may not be asked here */
-    void *held;   /* the owner's word for it */
+    void *held;   /* the owner's word for it, or a heard_nsp */
     struct bus_request *request;
     struct wheel_entry timer;
     answers_cb cb;
@@ -51,6 +52,7 @@ struct questions {
     struct question *open; /* uthash */
     unsigned n;            /* open */
     unsigned nlive;        /* those that are over and that the bus owes something, too */
+    struct heard heard;    /* if the owner does not hold */
     bool is_stopped;
 };
 
@@ -70,13 +72,8 @@ static void hold(struct question *q)
 {
     struct questions *qs = q->of;
     struct str_view nsp = q->request->nsp;
-    if (qs->owner->hold) {
-        q->held = qs->owner->hold(nsp, qs->arg);
-        q->is_held = q->held != NULL;
-    } else {
-        qs->bus->ops->enter(qs->bus, nsp);
-        q->is_held = true;
-    }
+    q->held = qs->owner->hold ? qs->owner->hold(nsp, qs->arg) : heard_hold(&qs->heard, nsp);
+    q->is_held = q->held != NULL;
 }
 
 static void let_go(struct question *q)
@@ -86,7 +83,7 @@ static void let_go(struct question *q)
     if (qs->owner->hold)
         qs->owner->let_go(q->held, qs->arg);
     else
-        qs->bus->ops->exit(qs->bus, q->request->nsp);
+        heard_rele(&qs->heard, q->held);
 }
 
 /* ---- this node's part */
@@ -424,6 +421,7 @@ struct questions *questions_new(const struct questions_owner *owner, void *arg, 
 {
     struct questions *qs = x_calloc(1, sizeof(*qs));
     *qs = (struct questions){.owner = owner, .arg = arg, .bus = bus, .wheel = wheel, .cfg = cfg};
+    heard_init(&qs->heard, bus, wheel, owner->now, arg);
     return qs;
 }
 
@@ -432,6 +430,7 @@ void questions_stop(struct questions *qs)
     qs->is_stopped = true; /* whoever tries again at each refusal would never let it end */
     while (qs->open)
         end(qs->open, "this node is stopping");
+    heard_stop(&qs->heard);
 }
 
 void questions_free(struct questions *qs)

@@ -20,7 +20,7 @@ struct questions_owner {
     void (*bus_waits)(void *arg);
     /* A namespace is asked: its answers are to be heard (bus_ops.enter) from hold, which gives what
      * let_go is given back, or NULL if the namespace may not be asked here. Both NULL: any may be, and
-     * this module enters and exits itself. */
+     * this module enters and exits itself (heard.h). */
     void *(*hold)(struct str_view nsp, void *arg);
     void (*let_go)(void *held, void *arg);
     /* This node's own list for a question of type BUS_REMOTE_FETCH, BUS_SOCKETS or BUS_ALL_ROOMS, as

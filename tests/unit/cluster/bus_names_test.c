@@ -51,6 +51,13 @@ static void names_of_the_way_to_workers(void **state)
     assert_out(bus_name_sockets(&out, key, SV("n1")), "socket.io-peal-sockets#n1");
 }
 
+static void the_pattern_of_sockets_takes_the_key_as_it_is(void **state)
+{
+    (void)state;
+    assert_out(bus_name_all_sockets(&out, SV("my[app]*?\\")),
+               "my\\[app\\]\\*\\?\\\\-peal-sockets#*");
+}
+
 static void patterns_take_names_as_they_are(void **state)
 {
     (void)state;
@@ -138,6 +145,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_those_of_the_wire),
         cmocka_unit_test(names_of_the_way_to_workers),
+        cmocka_unit_test(the_pattern_of_sockets_takes_the_key_as_it_is),
         cmocka_unit_test(patterns_take_names_as_they_are),
         cmocka_unit_test(names_add_to_what_is_there),
         cmocka_unit_test(too_long_a_name_is_none),

@@ -12,6 +12,7 @@
 /* Util */
 #include "util/x_alloc.h"
 /* Cluster */
+#include "cluster/heard.h"
 #include "cluster/questions.h"
 
 #define TIMEOUT 1000
@@ -259,9 +260,11 @@ static void a_worker_waits_for_all_that_were_counted(void **state)
     assert_told("");
     respond(BUS_FETCHED, "", "[2]");
     assert_told("q: [1] [2] complete");
-    assert_int_equal(t.entered, 0);
+    assert_int_equal(t.entered, 1);    /* another question may follow */
     respond(BUS_FETCHED, "n3", "[3]"); /* too late */
     assert_told("");
+    pass(HEARD_MS + WHEEL_TICK_MS);
+    assert_int_equal(t.entered, 0);
 }
 
 static void a_worker_is_not_left_out_of_servers_events(void **state)
@@ -338,8 +341,10 @@ static void a_bus_that_is_away_is_said_so(void **state)
     fetch("late");
     pass(TIMEOUT + WHEEL_TICK_MS);
     assert_told("late: the message bus is not available");
+    pass(2 * HEARD_MS);
     assert_int_equal(t.entered, 1); /* until the bus has said its word */
     say_synced(BUS_TAKEN);
+    pass(HEARD_MS + WHEEL_TICK_MS);
     assert_int_equal(t.entered, 0);
     assert_null(t.counted);
 }
@@ -391,7 +396,7 @@ static void only_so_many_are_open_at_a_time(void **state)
         questions_fetch(t.qs, SV("/n"), NULL, TIMEOUT, on_answers, "");
         args[i] = t.sync_arg;
     }
-    assert_int_equal(t.entered, 10000);
+    assert_int_equal(t.entered, 1);
     fetch("one-more");
     pass(WHEEL_TICK_MS);
     assert_told("one-more: the namespace cannot be asked");
