@@ -1,5 +1,5 @@
-/* A look is a handful of commands in one pipeline: INFO, who listens to requests, the set of nodes,
- * and then for each node its heartbeat and how long that lives. The age of a heartbeat is what has
+/* A look is a handful of commands in one pipeline: INFO, who listens to requests, the sets of gateways
+ * and of workers, and then for each its heartbeat and how long that lives. The age of a heartbeat is what has
  * gone of bus.heartbeat_timeout by Redis's clock, so no two clocks are compared.
  *
  * Each command owes the look an answer, also when the connection breaks; the last one shows it. */
@@ -25,7 +25,8 @@
 
 #define COMMAND "peal status"
 #define NODES_MAX 4096 /* more are not looked at */
-#define ID_MAX 64      /* longer ones are none of ours */
+#define NODES_LAST SV("4095")
+#define ID_MAX 64 /* longer ones are none of ours */
 #define HEARTBEAT_MAX SV("8191")
 #define MAX_REPLY (1u << 20)
 #define WATCH_DEFAULT_MS 2000
@@ -33,7 +34,8 @@
 static const char usage[] =
     "usage: peal status [options]\n"
     "\n"
-    "Shows the gateways of the cluster, as the heartbeats that they leave in Redis describe them.\n"
+    "Shows the gateways and workers of the cluster, as the heartbeats that they leave in Redis\n"
+    "describe them.\n"
     "\n"
     "  --json              for programs: one JSON document (with --watch one a line)\n"
     "  --watch[=SECONDS]   again and again, until Ctrl-C; every 2 seconds\n"
@@ -55,12 +57,18 @@ struct status {
     bool is_ready, is_failed; /* of the look shown last */
 };
 
-/* One node of a look. */
+/* One node or worker of a look. */
 struct place {
     struct look *look;
     char *id, *heartbeat; /* heartbeat NULL: gone */
     size_t id_len, heartbeat_len;
     int64_t expires_ms;
+};
+
+struct places {
+    struct look *look;
+    struct place *v;
+    size_t n;
 };
 
 struct look {
@@ -69,8 +77,7 @@ struct look {
     unsigned owed;
     bool is_lost;
     int64_t subscribers;
-    struct place *places;
-    size_t nplaces;
+    struct places nodes, workers;
 };
 
 /* --- options */
@@ -151,16 +158,35 @@ static json_t *new_view(struct status *s)
                                 loop_wall_s(peal_redis_loop(s->redis)));
 }
 
+static void free_places(struct places *all)
+{
+    for (size_t i = 0; i < all->n; i++) {
+        x_free(all->v[i].id);
+        x_free(all->v[i].heartbeat);
+    }
+    x_free(all->v);
+}
+
 static void look_free(struct look *l)
 {
     if (!l) return;
-    for (size_t i = 0; i < l->nplaces; i++) {
-        x_free(l->places[i].id);
-        x_free(l->places[i].heartbeat);
-    }
-    x_free(l->places);
+    free_places(&l->nodes);
+    free_places(&l->workers);
     json_decref(l->view);
     x_free(l);
+}
+
+/* Those whose heartbeat is there. */
+static void add_places(struct look *l, const struct places *all,
+                       void (*add)(json_t *view, struct str_view id, struct str_view heartbeat,
+                                   int64_t expires_ms, int64_t timeout_ms))
+{
+    for (size_t i = 0; i < all->n; i++) {
+        const struct place *p = &all->v[i];
+        if (!p->heartbeat || p->expires_ms == -2) continue;
+        add(l->view, sv_make(p->id, p->id_len), sv_make(p->heartbeat, p->heartbeat_len),
+            p->expires_ms, l->s->cfg->bus_heartbeat_timeout);
+    }
 }
 
 /* One answer less is owed. Of a look that is lost, on_away tells. */
@@ -169,13 +195,8 @@ static void settle(struct look *l)
     struct status *s = l->s;
     if (--l->owed) return;
     s->look = NULL;
-    for (size_t i = 0; i < l->nplaces; i++) {
-        const struct place *p = &l->places[i];
-        if (!p->heartbeat || p->expires_ms == -2) continue;
-        peal_status_view_add_node(l->view, sv_make(p->id, p->id_len),
-                                  sv_make(p->heartbeat, p->heartbeat_len), p->expires_ms,
-                                  s->cfg->bus_heartbeat_timeout);
-    }
+    add_places(l, &l->nodes, peal_status_view_add_node);
+    add_places(l, &l->workers, peal_status_view_add_worker);
     peal_status_view_finish(l->view, l->subscribers);
     if (!l->is_lost) show(s, l->view);
     look_free(l);
@@ -215,14 +236,15 @@ static void on_expiry(const struct redis_reply *r, void *arg)
     settle(p->look);
 }
 
-static void ask_for_node(struct look *l, struct str_view id)
+static void ask_for_one(struct places *all, struct str_view id)
 {
+    struct look *l = all->look;
     struct buf name;
-    struct place *p = &l->places[l->nplaces];
+    struct place *p = &all->v[all->n];
     buf_init(&name, BUS_NAME_MAX);
     if (bus_name_node(&name, sv_of(l->s->cfg->bus_key), id)) {
         *p = (struct place){.look = l, .id = x_memdup(id.p, id.n), .id_len = id.n};
-        l->nplaces++;
+        all->n++;
         /* Of a hostile heartbeat no more is wanted than of a good one. */
         const struct str_view get[] = {SV("GETRANGE"), buf_view(&name), SV("0"), HEARTBEAT_MAX};
         const struct str_view pttl[] = {SV("PTTL"), buf_view(&name)};
@@ -234,15 +256,16 @@ static void ask_for_node(struct look *l, struct str_view id)
 
 static void on_members(const struct redis_reply *r, void *arg)
 {
-    struct look *l = arg;
+    struct places *all = arg;
+    struct look *l = all->look;
     size_t n = r ? redis_reply_count(r) : 0;
     if (n > NODES_MAX) n = NODES_MAX;
     l->is_lost |= !r;
     if (r && is_error(r)) peal_status_view_set_error(l->view, true, redis_reply_text(r));
-    l->places = x_calloc(n + 1, sizeof(*l->places));
+    all->v = x_calloc(n + 1, sizeof(*all->v));
     for (size_t i = 0; i < n; i++) {
         struct str_view id = redis_reply_text(redis_reply_at(r, i));
-        if (id.n && id.n <= ID_MAX) ask_for_node(l, id);
+        if (id.n && id.n <= ID_MAX) ask_for_one(all, id);
     }
     settle(l);
 }
@@ -266,19 +289,24 @@ static void on_subscribers(const struct redis_reply *r, void *arg)
 static void look(struct status *s)
 {
     struct str_view key = sv_of(s->cfg->bus_key);
-    struct buf requests, nodes;
+    struct buf requests, nodes, workers;
     struct look *l = x_calloc(1, sizeof(*l));
     buf_init(&requests, BUS_NAME_MAX);
     buf_init(&nodes, BUS_NAME_MAX);
+    buf_init(&workers, BUS_NAME_MAX);
     *l = (struct look){.s = s, .view = new_view(s), .subscribers = -1};
+    l->nodes.look = l->workers.look = l;
     s->look = l;
-    if (bus_name_request(&requests, key, SV("/")) && bus_name_nodes(&nodes, key)) {
+    if (bus_name_request(&requests, key, SV("/")) && bus_name_nodes(&nodes, key) &&
+        bus_name_workers(&workers, key)) {
         const struct str_view info[] = {SV("INFO"), SV("server")};
         const struct str_view numsub[] = {SV("PUBSUB"), SV("NUMSUB"), buf_view(&requests)};
         const struct str_view members[] = {SV("SMEMBERS"), buf_view(&nodes)};
         ask(l, on_info, l, 2, info);
         ask(l, on_subscribers, l, 3, numsub);
-        ask(l, on_members, l, 2, members);
+        const struct str_view working[] = {SV("ZRANGE"), buf_view(&workers), SV("0"), NODES_LAST};
+        ask(l, on_members, &l->nodes, 2, members);
+        ask(l, on_members, &l->workers, 4, working);
     } else {
         peal_status_view_set_error(l->view, true, SV("bus.key is too long"));
         l->owed = 1;
@@ -286,6 +314,7 @@ static void look(struct status *s)
     }
     buf_fini(&requests);
     buf_fini(&nodes);
+    buf_fini(&workers);
 }
 
 /* --- events */

@@ -1,4 +1,4 @@
-/* The table: one row a node, columns as wide as their widest cell. All texts are clean already. */
+/* The table: one row a node, another for workers, columns as wide as their widest cell. All texts are clean already. */
 
 /* System */
 #include <string.h>
@@ -9,10 +9,12 @@
 
 enum unit { UNIT_TEXT, UNIT_NUMBER, UNIT_MS, UNIT_US };
 
-static const struct {
+struct column {
     const char *head, *member;
     enum unit unit;
-} columns[] = {
+};
+
+static const struct column node_columns[] = {
     {"NODE", "id", UNIT_TEXT},
     {"HOST", "host", UNIT_TEXT},
     {"PID", "pid", UNIT_NUMBER},
@@ -30,7 +32,17 @@ static const struct {
     {"STATE", "state", UNIT_TEXT},
 };
 
-#define NCOLUMNS (sizeof(columns) / sizeof(columns[0]))
+static const struct column worker_columns[] = {
+    {"WORKER", "id", UNIT_TEXT},
+    {"PID", "pid", UNIT_NUMBER},
+    {"PARTITIONS", "partitions", UNIT_NUMBER},
+    {"IN HAND", "in_hand", UNIT_NUMBER},
+    {"BACKLOG", "backlog", UNIT_NUMBER},
+    {"SEEN", "heartbeat_age_ms", UNIT_MS},
+};
+
+#define COUNT(columns) (sizeof(columns) / sizeof((columns)[0]))
+#define COLUMNS_MAX COUNT(node_columns)
 #define CELL_MAX 80
 
 static json_int_t integer(const json_t *object, const char *member)
@@ -39,45 +51,46 @@ static json_int_t integer(const json_t *object, const char *member)
 }
 
 /* "-" for what is not known. */
-static void write_cell(const json_t *node, size_t column, char cell[CELL_MAX])
+static void write_cell(const json_t *node, const struct column *column, char cell[CELL_MAX])
 {
-    const json_t *value = json_object_get(node, columns[column].member);
+    const json_t *value = json_object_get(node, column->member);
     long long n = json_integer_value(value);
     if (!value)
         snprintf(cell, CELL_MAX, "-");
-    else if (columns[column].unit == UNIT_TEXT)
+    else if (column->unit == UNIT_TEXT)
         snprintf(cell, CELL_MAX, "%s", json_string_value(value));
-    else if (columns[column].unit == UNIT_NUMBER)
+    else if (column->unit == UNIT_NUMBER)
         snprintf(cell, CELL_MAX, "%lld", n);
-    else if (columns[column].unit == UNIT_MS)
+    else if (column->unit == UNIT_MS)
         snprintf(cell, CELL_MAX, "%lld.%llds", n / 1000, n % 1000 / 100);
     else
         snprintf(cell, CELL_MAX, "%lld.%lldms", n / 1000, n % 1000 / 100);
 }
 
-static void measure(const json_t *nodes, int widths[NCOLUMNS])
+static void measure(const json_t *nodes, const struct column *columns, size_t n, int *widths)
 {
     char cell[CELL_MAX];
     const json_t *node;
     size_t i;
-    for (size_t c = 0; c < NCOLUMNS; c++) {
+    for (size_t c = 0; c < n; c++) {
         widths[c] = (int)strlen(columns[c].head);
         json_array_foreach(nodes, i, node)
         {
-            write_cell(node, c, cell);
+            write_cell(node, &columns[c], cell);
             if ((int)strlen(cell) > widths[c]) widths[c] = (int)strlen(cell);
         }
     }
 }
 
 /* node NULL: the heads. */
-static void print_row(const json_t *node, const int widths[NCOLUMNS], FILE *to)
+static void print_row(const json_t *node, const struct column *columns, size_t n, const int *widths,
+                      FILE *to)
 {
     char cell[CELL_MAX];
-    for (size_t c = 0; c < NCOLUMNS; c++) {
-        bool is_last = c + 1 == NCOLUMNS, is_text = columns[c].unit == UNIT_TEXT;
+    for (size_t c = 0; c < n; c++) {
+        bool is_last = c + 1 == n, is_text = columns[c].unit == UNIT_TEXT;
         if (node)
-            write_cell(node, c, cell);
+            write_cell(node, &columns[c], cell);
         else
             snprintf(cell, sizeof(cell), "%s", columns[c].head);
         fprintf(to, "%*s%s",
@@ -86,6 +99,16 @@ static void print_row(const json_t *node, const int widths[NCOLUMNS], FILE *to)
                           : widths[c],
                 cell, is_last ? "\n" : "  ");
     }
+}
+
+static void print_list(const json_t *list, const struct column *columns, size_t n, FILE *to)
+{
+    int widths[COLUMNS_MAX];
+    const json_t *one;
+    size_t i;
+    measure(list, columns, n, widths);
+    print_row(NULL, columns, n, widths, to);
+    json_array_foreach(list, i, one) print_row(one, columns, n, widths, to);
 }
 
 static void print_redis(const json_t *view, FILE *to)
@@ -122,9 +145,8 @@ static void print_totals(const json_t *view, FILE *to)
 
 void peal_status_view_print_table(const struct json_t *view, int64_t timeout_ms, FILE *to)
 {
-    const json_t *nodes = json_object_get(view, "nodes"), *node;
-    int widths[NCOLUMNS];
-    size_t i;
+    const json_t *nodes = json_object_get(view, "nodes");
+    const json_t *workers = json_object_get(view, "workers");
     print_redis(view, to);
     if (json_object_get(json_object_get(view, "redis"), "error")) return;
     if (json_array_size(nodes) == 0) {
@@ -134,11 +156,10 @@ void peal_status_view_print_table(const struct json_t *view, int64_t timeout_ms,
             "and bus.key theirs?\n",
             (long long)timeout_ms / 1000, (long long)timeout_ms % 1000 / 100);
     } else {
-        measure(nodes, widths);
-        print_row(NULL, widths, to);
-        json_array_foreach(nodes, i, node) print_row(node, widths, to);
+        print_list(nodes, node_columns, COUNT(node_columns), to);
     }
     print_totals(view, to);
+    if (json_array_size(workers)) print_list(workers, worker_columns, COUNT(worker_columns), to);
 }
 
 void peal_status_view_print_json(const struct json_t *view, bool is_compact, FILE *to)

@@ -58,6 +58,7 @@ struct json_t *peal_status_view_new(const char *where, const char *key, int64_t 
     json_object_set_new(view, "ready", json_false());
     json_object_set_new(view, "redis", redis);
     json_object_set_new(view, "nodes", json_array());
+    json_object_set_new(view, "workers", json_array());
     return view;
 }
 
@@ -108,32 +109,64 @@ static json_t *state_of(const json_t *beat, const json_t *node)
     return json_string(stopping && trouble ? "ready" : "unknown");
 }
 
+struct member {
+    const char *name;
+    json_type type;
+};
+
+/* Gives a reference to the entry, which is in the list already; NULL in *beat: not readable. */
+static json_t *add(json_t *list, struct str_view id, json_t **beat, struct str_view heartbeat,
+                   const struct member *members)
+{
+    json_t *one = json_object();
+    *beat = json_loadb(heartbeat.p, heartbeat.n, JSON_REJECT_DUPLICATES, NULL);
+    if (*beat && !json_is_object(*beat)) {
+        json_decref(*beat);
+        *beat = NULL;
+    }
+    json_object_set_new(one, "id", clean_text(id));
+    for (; members->name; members++)
+        copy_member(one, *beat, members->name, members->type);
+    json_array_append(list, one);
+    return one;
+}
+
+static void set_age(json_t *one, int64_t expires_ms, int64_t timeout_ms)
+{
+    if (expires_ms >= 0 && expires_ms <= timeout_ms)
+        json_object_set_new(one, "heartbeat_age_ms", json_integer(timeout_ms - expires_ms));
+}
+
 void peal_status_view_add_node(struct json_t *view, struct str_view id, struct str_view heartbeat,
                                int64_t expires_ms, int64_t timeout_ms)
 {
-    static const struct {
-        const char *name;
-        json_type type;
-    } members[] = {
+    static const struct member members[] = {
         {"host", JSON_STRING},           {"pid", JSON_INTEGER},         {"version", JSON_STRING},
         {"port", JSON_INTEGER},          {"connections", JSON_INTEGER}, {"sockets", JSON_INTEGER},
         {"rooms", JSON_INTEGER},         {"channels", JSON_INTEGER},    {"lag_us", JSON_INTEGER},
         {"canary_age_ms", JSON_INTEGER}, {"gaps", JSON_INTEGER},        {"pending", JSON_INTEGER},
-        {"stopping", JSON_TRUE},         {"trouble", JSON_STRING},
+        {"stopping", JSON_TRUE},         {"trouble", JSON_STRING},      {NULL, JSON_NULL},
     };
-    json_t *node = json_object();
-    json_t *beat = json_loadb(heartbeat.p, heartbeat.n, JSON_REJECT_DUPLICATES, NULL);
-    if (beat && !json_is_object(beat)) {
-        json_decref(beat);
-        beat = NULL;
-    }
-    json_object_set_new(node, "id", clean_text(id));
-    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
-        copy_member(node, beat, members[i].name, members[i].type);
+    json_t *beat;
+    json_t *node = add(json_object_get(view, "nodes"), id, &beat, heartbeat, members);
     json_object_set_new(node, "state", state_of(beat, node));
-    if (expires_ms >= 0 && expires_ms <= timeout_ms)
-        json_object_set_new(node, "heartbeat_age_ms", json_integer(timeout_ms - expires_ms));
-    json_array_append_new(json_object_get(view, "nodes"), node);
+    set_age(node, expires_ms, timeout_ms);
+    json_decref(node);
+    json_decref(beat);
+}
+
+void peal_status_view_add_worker(struct json_t *view, struct str_view id, struct str_view heartbeat,
+                                 int64_t expires_ms, int64_t timeout_ms)
+{
+    static const struct member members[] = {{"pid", JSON_INTEGER},
+                                            {"partitions", JSON_INTEGER},
+                                            {"in_hand", JSON_INTEGER},
+                                            {"backlog", JSON_INTEGER},
+                                            {NULL, JSON_NULL}};
+    json_t *beat;
+    json_t *worker = add(json_object_get(view, "workers"), id, &beat, heartbeat, members);
+    set_age(worker, expires_ms, timeout_ms);
+    json_decref(worker);
     json_decref(beat);
 }
 
@@ -172,6 +205,7 @@ void peal_status_view_finish(struct json_t *view, int64_t subscribers)
     json_t *nodes = json_object_get(view, "nodes"), *totals = json_object(), *node;
     size_t n = json_array_size(nodes), ready = 0, i;
     sort_nodes(nodes);
+    sort_nodes(json_object_get(view, "workers"));
     json_array_foreach(nodes, i, node) if (strcmp(text_of(node, "state"), "ready") == 0) ready++;
     json_object_set_new(totals, "nodes", json_integer((json_int_t)n));
     json_object_set_new(totals, "ready", json_integer((json_int_t)ready));

@@ -29,6 +29,9 @@ void peal_status_view_set_info(struct json_t *view, struct str_view info);
 /* A node: its id, its heartbeat, and the ms until that expires (-1: never), of timeout ms. */
 void peal_status_view_add_node(struct json_t *view, struct str_view id, struct str_view heartbeat,
                                int64_t expires_ms, int64_t timeout_ms);
+/* The same for a worker. */
+void peal_status_view_add_worker(struct json_t *view, struct str_view id, struct str_view heartbeat,
+                                 int64_t expires_ms, int64_t timeout_ms);
 /* All is in: orders the nodes, counts totals. subscribers: of the request channel of "/", below 0
  * if that is not known. */
 void peal_status_view_finish(struct json_t *view, int64_t subscribers);

@@ -137,6 +137,26 @@ static void strange_ids(void **state)
     json_decref(view);
 }
 
+static void workers_have_a_table_of_their_own(void **state)
+{
+    json_t *view = peal_status_view_new("w", "k", 0);
+    (void)state;
+    peal_status_view_add_worker(view, SV("b"),
+                                SV("{\"worker\":true,\"pid\":7,\"partitions\":16,\"in_hand\":3,"
+                                   "\"backlog\":250,\"secret\":1}"),
+                                9000, 10000);
+    peal_status_view_add_worker(view, SV("a\x1b"), SV("["), -1, 10000);
+    peal_status_view_finish(view, 0);
+    assert_false(peal_status_view_is_ready(view)); /* of gateways */
+    assert_shown(view,
+                 "WORKER  PID  PARTITIONS  IN HAND  BACKLOG  SEEN\n"
+                 "a?        -           -        -        -  -\n"
+                 "b         7          16        3      250  1.0s\n",
+                 true);
+    assert_int_equal(json_object_size(json_array_get(json_object_get(view, "workers"), 1)), 6);
+    json_decref(view);
+}
+
 /* Most nodes, largest numbers: sums do not overflow. */
 static void many_nodes(void **state)
 {
@@ -190,6 +210,7 @@ int main(void)
         cmocka_unit_test(states),
         cmocka_unit_test(wrong_members_are_left_out),
         cmocka_unit_test(strange_ids),
+        cmocka_unit_test(workers_have_a_table_of_their_own),
         cmocka_unit_test(many_nodes),
         cmocka_unit_test(no_nodes_and_no_redis),
         cmocka_unit_test(the_version_of_redis),
