@@ -4,7 +4,7 @@
 const { test } = require('node:test');
 const assert = require('node:assert');
 const notepack = require('notepack.io');
-const { atEnd, environment, Program, run, until } = require('./harness');
+const { atEnd, environment, Program, request, run, until } = require('./harness');
 const { startRedis, redisClient, tap } = require('./cluster_harness');
 
 const PARTITIONS = 4;
@@ -164,6 +164,43 @@ test('dead letters are looked at, put back, dropped', async (t) => {
   assert.equal((await dead('drop', '--all')).stdout, '3 dropped\n');
   assert.equal(await client.xLen(`${KEY}-peal-dead`), 0);
   assert.equal((await dead('bury')).code, 2);
+});
+
+test('a worker on its admin port, and in peal status', async (t) => {
+  const { redis, client, sockets } = await start(t);
+  const w = await worker(t, redis, { 'bus.heartbeat_interval': 100, 'bus.heartbeat_timeout': 2000 });
+  await allLeased(client, [w]);
+  const get = (path) => request({ port: w.port }, { path });
+  assert.equal((await get('/healthz')).body, 'ok\n');
+  const ready = await get('/readyz');
+  assert.deepEqual([ready.status, JSON.parse(ready.body)], [200, { ready: true, reasons: [] }]);
+  assert.equal((await get('/api/sockets')).status, 404);
+  await sockets.send(20);
+  await done(client, sockets);
+  const finished = async () => {
+    const { body } = await get('/metrics');
+    return /^peal_worker_ready 1$/m.test(body) && /^peal_worker_partitions 4$/m.test(body) && /^peal_worker_items_total 20$/m.test(body) &&
+      /^peal_worker_finished_total 20$/m.test(body) && /^peal_worker_in_hand 0$/m.test(body);
+  };
+  await until(finished, 'the metrics say so');
+
+  const status = async () => JSON.parse((await run('peal', ['status', '--json', '--redis', redis.url])).stdout);
+  const { workers, nodes } = await until(async () => {
+    const seen = await status();
+    return seen.workers.length === 1 && seen.workers[0].partitions === 4 && seen;
+  }, 'its heartbeat');
+  assert.deepEqual([workers[0].id, workers[0].pid, workers[0].in_hand, workers[0].backlog, nodes],
+    [w.id, w.child.pid, 0, 0, []]);
+
+  await client.sendCommand(['CLIENT', 'PAUSE', '3000', 'ALL']);
+  const away = await until(async () => {
+    const r = await get('/readyz');
+    return r.status === 503 && JSON.parse(r.body);
+  }, 'it is not ready', 10000);
+  assert.equal(away.ready, false);
+  assert.ok(away.reasons.length > 0);
+  assert.equal((await get('/healthz')).status, 200);
+  await until(async () => (await get('/readyz')).status === 200, 'it is ready again', 15000);
 });
 
 test('another number of partitions is refused at the start', async (t) => {
