@@ -94,6 +94,8 @@ static bool make(struct worker *w, wk_handlers_cb own, bool has_admin, struct cf
     if (!w->feed) return false;
     wk_core_set_feed(w->core, w->feed);
     if (own && !own(w->core, w->cfg, w->loop, err)) return false;
+    if (!own && !wk_handlers_are_named(w->cfg))
+        log_warn("no handlers are named: worker.modules and worker.http are empty");
     if (!wk_handlers_add(w->core, w->cfg, &w->http, err)) return false;
     return !has_admin || wk_admin_open(w, err);
 }

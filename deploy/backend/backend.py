@@ -7,9 +7,10 @@ answers say (docs/handlers-python.md). Rooms, the last 50 messages of each, priv
     REDIS_URL                     where it remembers (none: in memory, for one process)
     PEAL_DEMO_BACKEND_HOST, _PORT where it listens (127.0.0.1, 8001)
 """
-import hashlib, hmac, json, os, threading, time
+import hashlib, hmac, json, logging, os, sys, threading, time
 
 import flask
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from memory import Memory
 
@@ -97,6 +98,13 @@ def health():
 
 
 if __name__ == "__main__":
-    from werkzeug.serving import WSGIRequestHandler
+    host = os.environ.get("PEAL_DEMO_BACKEND_HOST", "127.0.0.1")
+    port = int(os.environ.get("PEAL_DEMO_BACKEND_PORT", "8001"))
     WSGIRequestHandler.protocol_version = "HTTP/1.1"  # keeps connections open
-    app.run(os.environ.get("PEAL_DEMO_BACKEND_HOST", "127.0.0.1"), int(os.environ.get("PEAL_DEMO_BACKEND_PORT", "8001")))
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # no line for each message
+    try:
+        server = make_server(host, port, app, threaded=True)
+    except OSError as why:
+        sys.exit(f"backend: cannot listen on {host} port {port}: {why.strerror}")
+    print(f"backend: listening on http://{host}:{port}/peal", file=sys.stderr)
+    server.serve_forever()
