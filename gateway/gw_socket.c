@@ -311,6 +311,7 @@ bool gw_socket_set_data(struct gw_socket *s, struct str_view json)
         return false;
     x_free(s->data);
     s->data = kind == JSON_NULL ? NULL : x_memdup(json.p, json.n);
+    gw_work_data_changed(s);
     return true;
 }
 

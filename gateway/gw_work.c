@@ -282,6 +282,15 @@ void gw_work_disconnect(struct gw_socket *s, const struct gw_identity *identity,
     s->is_told = false;
 }
 
+void gw_work_data_changed(struct gw_socket *s)
+{
+    struct gateway *gw = s->conn->gw;
+    if ((!s->is_told && !s->telling) || !gw->work) return;
+    struct work_item item = item_of(s, WORK_CONNECT, s->identity);
+    gw->work_waits = true;
+    gw->work->ops->renew(gw->work, &item);
+}
+
 void gw_work_forget(struct gw_socket *s)
 {
     struct gateway *gw = s->conn->gw;

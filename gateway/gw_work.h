@@ -35,6 +35,8 @@ bool gw_work_ask(struct gw_socket *s, const struct gw_identity *identity,
  * been; may be NULL. */
 void gw_work_disconnect(struct gw_socket *s, const struct gw_identity *identity,
                         enum close_reason reason);
+/* It has other data: what is owed to workers if this gateway dies has that, too. */
+void gw_work_data_changed(struct gw_socket *s);
 /* Workers have refused its connect: they are told no disconnect. */
 void gw_work_forget(struct gw_socket *s);
 

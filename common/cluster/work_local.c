@@ -73,6 +73,12 @@ static void submit(struct work_out *w, const struct work_item *item, work_done_c
     l->has_new = true;
 }
 
+static void renew(struct work_out *w, const struct work_item *item)
+{
+    (void)w;
+    (void)item;
+}
+
 static void forget(struct work_out *w, struct str_view nsp, struct str_view sid)
 {
     (void)w;
@@ -127,8 +133,12 @@ static void free_local(struct work_out *w)
 
 struct work_out *work_local_new(size_t max_item)
 {
-    static const struct work_out_ops ops = {
-        .submit = submit, .forget = forget, .flush = flush, .trouble = trouble, .free = free_local};
+    static const struct work_out_ops ops = {.submit = submit,
+                                            .renew = renew,
+                                            .forget = forget,
+                                            .flush = flush,
+                                            .trouble = trouble,
+                                            .free = free_local};
     struct local *l = x_calloc(1, sizeof(*l));
     l->out.ops = &ops;
     l->max_item = max_item;

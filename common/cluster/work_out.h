@@ -34,6 +34,9 @@ struct work_out;
 struct work_out_ops {
     /* Copies. done may be NULL. */
     void (*submit)(struct work_out *w, const struct work_item *item, work_done_cb done, void *arg);
+    /* What is remembered of a connect is not so any more: its data is another. Takes nsp, sid, serial, user,
+     * claims and data of the item; nothing if the connect is not remembered, or too much waits. */
+    void (*renew)(struct work_out *w, const struct work_item *item);
     /* The workers have refused this connect: no disconnect is owed. */
     void (*forget)(struct work_out *w, struct str_view nsp, struct str_view sid);
     /* Turn-end phase. True: more work is left. */

@@ -48,6 +48,7 @@ void work_redis_settle(struct work_entry *e, enum work_outcome outcome)
     if (e->done) e->done(outcome, e->arg);
     x_free(e->item);
     x_free(e->note);
+    x_free(e->value);
     x_free(e->fresh_id);
     x_free(e);
 }
@@ -132,15 +133,35 @@ static void submit(struct work_out *out, const struct work_item *item, work_done
     enqueue(w, e);
 }
 
+static struct work_entry *note_entry_new(struct work_redis *w, size_t size)
+{
+    struct work_entry *e = entry_new(w, size, NULL, NULL);
+    e->note = x_memdup(w->note.p, w->note.n);
+    e->note_len = w->note.n;
+    return e;
+}
+
+static void renew(struct work_out *out, const struct work_item *item)
+{
+    struct work_redis *w = (struct work_redis *)out;
+    buf_clear(&w->note);
+    buf_clear(&w->value);
+    if (!work_note_field(&w->note, item->nsp, item->sid) || !work_note_value(&w->value, item))
+        return;
+    size_t size = w->note.n + w->value.n;
+    if (!has_room(w, item, size)) return;
+    struct work_entry *e = note_entry_new(w, size);
+    e->value = x_memdup(w->value.p, w->value.n);
+    e->value_len = w->value.n;
+    enqueue(w, e);
+}
+
 static void forget(struct work_out *out, struct str_view nsp, struct str_view sid)
 {
     struct work_redis *w = (struct work_redis *)out;
     buf_clear(&w->note);
     if (!work_note_field(&w->note, nsp, sid)) return; /* none was written either */
-    struct work_entry *e = entry_new(w, w->note.n, NULL, NULL);
-    e->note = x_memdup(w->note.p, w->note.n);
-    e->note_len = w->note.n;
-    enqueue(w, e);
+    enqueue(w, note_entry_new(w, w->note.n));
 }
 
 /* ---- the turn */
@@ -283,8 +304,12 @@ static void free_out(struct work_out *out)
 struct work_out *work_redis_new(const struct cfg *cfg, struct loop *loop, struct str_view uid,
                                 struct cfg_error *err)
 {
-    static const struct work_out_ops ops = {
-        .submit = submit, .forget = forget, .flush = flush, .trouble = trouble, .free = free_out};
+    static const struct work_out_ops ops = {.submit = submit,
+                                            .renew = renew,
+                                            .forget = forget,
+                                            .flush = flush,
+                                            .trouble = trouble,
+                                            .free = free_out};
     static const struct redis_link_events events = {.up = work_redis_on_up,
                                                     .down = work_redis_on_down};
     struct work_redis *w = x_calloc(1, sizeof(*w));

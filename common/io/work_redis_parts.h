@@ -6,13 +6,14 @@
 #include "io/redis_link.h"
 #include "io/work_redis.h"
 
-/* Something that is handed to Redis: an item, or a forget. In `owed` neither is needed any more. */
+/* Something that is handed to Redis: an item, or a note's change. In `owed` neither is needed any more. */
 struct work_entry {
     struct work_entry *next;
     struct work_redis *work;
     struct work_item *item;
-    char *note; /* forget: the field; else NULL */
-    size_t note_len;
+    char *note;  /* renew, forget: the field; else NULL */
+    char *value; /* renew: what it is now; else NULL */
+    size_t note_len, value_len;
     char *fresh_id; /* that the item has got since; or NULL */
     work_done_cb done;
     void *arg;

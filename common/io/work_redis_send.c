@@ -24,6 +24,10 @@
 #define DISCONNECT_SCRIPT                                                                          \
     SV("redis.call('HDEL', KEYS[2], ARGV[1]) "                                                     \
        "return redis.call('XADD', KEYS[1], '*', unpack(ARGV, 2))")
+/* Whose disconnect has been told meanwhile has no note, and gets none. */
+#define RENEW_SCRIPT                                                                               \
+    SV("if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end "                        \
+       "return redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])")
 #define HEAD_MAX 8 /* words of a command before an item's fields */
 
 bool work_redis_may_send(const struct work_redis *w)
@@ -191,12 +195,17 @@ static void send_item(struct work_redis *w, struct work_entry *e)
     p->is_touched = w->is_touched = true;
 }
 
-static void send_forget(struct work_redis *w, struct work_entry *e)
+static void send_note(struct work_redis *w, struct work_entry *e)
 {
-    struct str_view work, sockets;
+    struct str_view work, sockets, note = sv_make(e->note, e->note_len);
     name_keys(w, 0, &work, &sockets);
-    const struct str_view argv[] = {SV("HDEL"), sockets, sv_make(e->note, e->note_len)};
-    redis_link_command(w->link, on_added, e, 3, argv);
+    const struct str_view forget[] = {SV("HDEL"), sockets, note};
+    const struct str_view renew[] = {SV("EVAL"), RENEW_SCRIPT, SV("1"),
+                                     sockets,    note,         sv_make(e->value, e->value_len)};
+    if (e->value)
+        redis_link_command(w->link, on_added, e, 6, renew);
+    else
+        redis_link_command(w->link, on_added, e, 3, forget);
 }
 
 void work_redis_send(struct work_redis *w)
@@ -210,7 +219,7 @@ void work_redis_send(struct work_redis *w)
         if (e->item)
             send_item(w, e);
         else
-            send_forget(w, e);
+            send_note(w, e);
     }
     ask_lengths(w);
     redis_link_flush(w->link);

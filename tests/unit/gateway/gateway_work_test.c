@@ -30,7 +30,7 @@ static struct fake {
     } all[ITEMS_MAX];
     unsigned n;
     unsigned seen; /* by assert_item() */
-    char forgotten[256];
+    char forgotten[256], renewed[256];
     bool takes_at_once;
 } fake;
 
@@ -55,6 +55,13 @@ static void fake_forget(struct work_out *w, struct str_view nsp, struct str_view
 {
     (void)w;
     snprintf(fake.forgotten, sizeof(fake.forgotten), "%.*s %.*s", SV_ARG(nsp), SV_ARG(sid));
+}
+
+static void fake_renew(struct work_out *w, const struct work_item *item)
+{
+    (void)w;
+    snprintf(fake.renewed, sizeof(fake.renewed), "%.*s %llu %.*s", SV_ARG(item->sid),
+             (unsigned long long)item->serial, SV_ARG(item->data));
 }
 
 static bool fake_flush(struct work_out *w)
@@ -83,6 +90,7 @@ static void fake_free(struct work_out *w)
 static void start_with(const char *settings)
 {
     static const struct work_out_ops ops = {.submit = fake_submit,
+                                            .renew = fake_renew,
                                             .forget = fake_forget,
                                             .flush = fake_flush,
                                             .trouble = fake_trouble,
@@ -200,6 +208,7 @@ static void an_items_data_is_the_sockets(void **state)
     assert_true(gw_socket_set_data(s, SV("{\"seat\":4}")));
     sim_send(&c, "2[\"w\"]");
     assert_text(next_item(WORK_EVENT)->data, "{\"seat\":4}");
+    assert_string_equal(fake.renewed, ""); /* workers were not told its connect */
     sim_drop(&c);
 }
 
@@ -335,6 +344,25 @@ static void workers_are_told_who_comes_and_goes(void **state)
     assert_text(item->sid, c.sid);
     sim_drop(&c);
     assert_no_item();
+    x_free(auth);
+}
+
+/* If the gateway dies, the disconnect that others tell instead has the data, too. */
+static void data_of_a_told_socket_is_remembered(void **state)
+{
+    struct sim_client c = {0};
+    char want[128], *auth = auth_of("ann");
+    (void)state;
+    sim_connect(&c, "", auth);
+    const struct work_item *item = next_item(WORK_CONNECT);
+    snprintf(want, sizeof(want), "%s %llu {\"seat\":4}", c.sid, (unsigned long long)item->serial);
+    struct gw_socket *s = gw_socket_find(sim.gw, SV("/"), sv_of(c.sid));
+    assert_true(gw_socket_set_data(s, SV("{\"seat\":4}")));
+    assert_string_equal(fake.renewed, want);
+    assert_false(gw_socket_set_data(s, SV("{")));
+    assert_string_equal(fake.renewed, want);
+    sim_drop(&c);
+    assert_text(next_item(WORK_DISCONNECT)->data, "{\"seat\":4}");
     x_free(auth);
 }
 
@@ -768,6 +796,7 @@ int main(void)
         TEST(metrics_tell_of_work, start_events),
         TEST(workers_are_told_who_comes_and_goes, start_lifecycle),
         TEST(other_namespaces_are_not_told, start_lifecycle),
+        TEST(data_of_a_told_socket_is_remembered, start_lifecycle),
         TEST(each_socket_of_a_lost_connection_is_told, start_lifecycle),
         TEST(a_disconnect_follows_a_connect_that_went, start_lifecycle),
         TEST(the_gateways_end_is_a_disconnect, start_lifecycle),

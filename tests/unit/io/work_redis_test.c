@@ -174,6 +174,33 @@ static void sockets_are_noted_while_connected(void **state)
     assert_int_equal(out->stats.taken, 3);
 }
 
+static void a_note_is_renewed_while_it_is_there(void **state)
+{
+    struct fixture *f = *state;
+    struct work_item item = {.type = WORK_CONNECT,
+                             .nsp = SV("/"),
+                             .sid = SV("gateway1AAAAbbbbCCCC"),
+                             .serial = 1,
+                             .claims = SV("{}"),
+                             .data = SV("{\"seat\":4}")};
+    serve(f, NULL);
+    out->ops->renew(out, &item); /* not told yet: nothing to renew */
+    submit(WORK_CONNECT, 1);
+    UNTIL(f, out->stats.pending == 0);
+    assert_non_null(strstr(notes(f), "\"data\":null"));
+    out->ops->renew(out, &item);
+    UNTIL(f, out->stats.pending == 0);
+    assert_string_equal(notes(f), "[/\ngateway1AAAAbbbbCCCC {\"serial\":1,\"user\":\"\","
+                                  "\"claims\":{},\"data\":{\"seat\":4}}]");
+    submit(WORK_DISCONNECT, 2);
+    out->ops->renew(out, &item); /* too late */
+    UNTIL(f, out->stats.pending == 0);
+    assert_string_equal(notes(f), "[]");
+    assert_string_equal(streams(f), "c1 d2"); /* nothing of it is an item */
+    assert_int_equal(out->stats.pending_bytes, 0);
+    assert_int_equal(out->stats.taken, 2);
+}
+
 static void a_full_partition_refuses_until_it_is_well_below(void **state)
 {
     struct fixture *f = *state;
@@ -484,6 +511,7 @@ int main(void)
         TEST(an_entry_has_the_items_fields),
         TEST(sockets_are_spread_over_partitions),
         TEST(sockets_are_noted_while_connected),
+        TEST(a_note_is_renewed_while_it_is_there),
         TEST(a_full_partition_refuses_until_it_is_well_below),
         TEST(connects_pass_the_bound_up_to_twice),
         TEST(one_that_is_asked_about_does_not_pass),
