@@ -20,6 +20,7 @@
 #define NSP_MAX 128  /* bytes of a namespace's name: as in the gateway */
 #define ROOM_MAX 261 /* … of a room's */
 #define NAMES_MAX 1000
+#define MESSAGE_SPARE 256 /* bytes of a message beside its JSON and attachments, at least */
 
 /* ---- states */
 
@@ -150,6 +151,17 @@ bool wk_job_may_ack(const struct wk_core *core, struct str_view json, unsigned a
     return is_json(core, json, attachments, &kind) && kind == JSON_ARRAY;
 }
 
+/* Does it fit into a message of the bus? What does not would be left out when all else has been done,
+ * and a client would wait in vain. */
+static bool fits_bus(const struct wk_core *core, struct str_view json,
+                     const struct str_view *attachments, unsigned n)
+{
+    size_t max = (size_t)core->cfg->bus_max_message, size = json.n + MESSAGE_SPARE;
+    for (unsigned i = 0; i < n && size <= max; i++)
+        size += attachments[i].n;
+    return size <= max;
+}
+
 /* ---- effects */
 
 bool wk_job_own(struct wk_job *job, struct wk_result *to, struct node_cmd *c)
@@ -200,7 +212,8 @@ bool wk_job_emit(struct wk_job *job, struct str_view nsp, const struct bus_targe
                         .nrooms = to->nrooms,
                         .nexcept = to->nexcept,
                         .nattachments = n};
-    if (!wk_job_may_emit(job->core, nsp, to, json, n) || !wk_result_publish(&job->result, &m))
+    if (!wk_job_may_emit(job->core, nsp, to, json, n) ||
+        !fits_bus(job->core, json, attachments, n) || !wk_result_publish(&job->result, &m))
         return false;
     note_target(job, to);
     return true;
@@ -215,7 +228,8 @@ bool wk_job_ack(struct wk_job *job, struct str_view json, const struct str_view 
                          .json = json,
                          .attachments = attachments,
                          .nattachments = n};
-    if (!wk_job_may_ack(job->core, json, n)) return false;
+    if (!wk_job_may_ack(job->core, json, n) || !fits_bus(job->core, json, attachments, n))
+        return false;
     if (item->type != WORK_EVENT || !item->wants_ack || job->is_acked) return true;
     job->is_acked = wk_job_own(job, &job->result, &c);
     return job->is_acked;

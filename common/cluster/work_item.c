@@ -21,6 +21,7 @@
 #define NAMES_MAX 1024 /* bytes of a namespace, a socket's id, an address, … */
 #define FIELD_COST 16  /* of an entry's field beside its value */
 #define DIGITS_MAX 20
+#define GATEWAY_MAX 64 /* bytes of a gateway's name */
 
 enum kind { TYPE, NAME, TEXT, EVENT_NAME, JSON_ANY, JSON_MAP, JSON_LIST, NUMBER, MAYBE, FLAG };
 
@@ -261,11 +262,21 @@ static bool check_event(const struct work_item *item, const char **why)
     return same || bad(why, "the event's name is not that of its arguments");
 }
 
+/* It stands in channels' names, and the item's id in the head of a request: a line's end in it would
+ * make lines of its own there. */
+static bool is_gateway(struct str_view name)
+{
+    for (size_t i = 0; i < name.n; i++)
+        if (name.p[i] <= ' ' || name.p[i] > '~') return false;
+    return name.n && name.n <= GATEWAY_MAX;
+}
+
 /* "<gateway>-<number>" */
 static bool check_id(const struct work_item *item, const char **why)
 {
     uint64_t n;
     struct str_view id = item->id;
+    if (!is_gateway(item->gateway)) return bad(why, "no gateway's name");
     bool good = sv_starts_with(id, item->gateway) && id.n > item->gateway.n &&
                 id.p[item->gateway.n] == '-' &&
                 read_number(sv_skip(id, item->gateway.n + 1), UINT64_MAX, &n);

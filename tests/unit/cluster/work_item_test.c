@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 /* Third party */
 #include <cmocka.h>
@@ -285,6 +286,21 @@ static void wrong_values_are_refused(void **state)
     }
 }
 
+/* The id goes into the head of requests. */
+static void gateways_have_plain_names(void **state)
+{
+    static const char *const bad[] = {"a\r\nX: 1", "a b", "a\x7f", "\xc3\xb6"};
+    char id[32];
+    (void)state;
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        size_t n = encode(WORK_CONNECT);
+        snprintf(id, sizeof(id), "%s-1", bad[i]);
+        *value_of("gateway", n) = sv_of(bad[i]);
+        *value_of("id", n) = sv_of(id);
+        if (!refusal(n)) fail_msg("\"%s\" was taken", bad[i]);
+    }
+}
+
 static void names_and_nesting_are_bounded(void **state)
 {
     char name[1025], json[2 * (1024 + 1)];
@@ -411,6 +427,7 @@ int main(void)
         cmocka_unit_test(any_order_and_unknown_fields_are_fine),
         cmocka_unit_test(no_changed_byte_is_trusted),
         cmocka_unit_test(wrong_values_are_refused),
+        cmocka_unit_test(gateways_have_plain_names),
         cmocka_unit_test(names_and_nesting_are_bounded),
         cmocka_unit_test(attachments_have_their_numbers),
         cmocka_unit_test(a_number_may_be_an_event),

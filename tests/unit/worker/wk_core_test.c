@@ -504,6 +504,29 @@ static void test_data_is_seen_by_later_items(void **state)
     fake_feed_free(f);
 }
 
+static void test_what_no_message_can_hold(void **state)
+{
+    static const char *const sets[] = {"bus.max_message=1024", NULL};
+    struct fake_feed *f = feed_new(sets);
+    struct bus_target all = {0};
+    struct str_view bytes[2];
+    char json[1024], binary[500] = {0};
+    (void)state;
+    snprintf(json, sizeof(json), "[\"%0900d\"]", 0);
+    bytes[0] = bytes[1] = sv_make(binary, sizeof(binary));
+    fake_feed_event(f, "a", "one");
+    fake_feed_turn(f, 0);
+    assert_false(wk_job_ack(held.v[0], sv_of(json), NULL, 0));
+    assert_false(wk_job_emit(held.v[0], SV("/"), &all, sv_of(json), NULL, 0));
+    assert_false(wk_job_ack(
+        held.v[0], SV("[{\"_placeholder\":true,\"num\":0},{\"_placeholder\":true,\"num\":1}]"),
+        bytes, 2));
+    wk_job_fail(held.v[0], WK_FATAL, SV("too large"));
+    fake_feed_turn(f, 0);
+    assert_non_null(strstr(fake_feed_told(f), "bury 1 (too large, 1): ack [{\"status\":\"error\""));
+    fake_feed_free(f);
+}
+
 static void test_what_is_not_allowed(void **state)
 {
     struct fake_feed *f = feed_new(NULL);
@@ -553,6 +576,7 @@ int main(void)
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_stop_takes_no_longer_than_it_may),
         cmocka_unit_test(test_data_is_seen_by_later_items),
+        cmocka_unit_test(test_what_no_message_can_hold),
         cmocka_unit_test(test_what_is_not_allowed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
