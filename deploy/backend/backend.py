@@ -36,7 +36,9 @@ def check_signature(request):
 
 
 def people(room):
-    return {"event": "people", "to": [room], "args": [sorted(set(store.hvals(f"chat:people:{room}")))]}
+    """Answers to different sockets' items may overtake each other: the time says which list is the last."""
+    names = sorted(set(store.hvals(f"chat:people:{room}")))
+    return {"event": "people", "to": [room], "args": [names, time.time_ns() // 1000]}
 
 
 def leave(item):

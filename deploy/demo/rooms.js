@@ -4,12 +4,14 @@
 
 let rooms = null; // the socket of /chat
 let room = '';
+let listedAt = 0; // the backend's time of the list of people that is shown
 let partner = ''; // whom the next message is for; '' is the room
 
 function connectRooms(main) {
   rooms = main.io.socket('/chat', { auth: (tell) => tell({ token: session.token }) });
   rooms.on('connect_error', () => showRoomState('Rooms need the backend, which is not there.'));
   rooms.on('disconnect', (reason) => {
+    listedAt = 0;
     $('people').replaceChildren();
     showRoomState('Not connected');
     if (reason === 'io server disconnect' && main.connected && !isExpired()) rooms.connect(); // its old token has ended
@@ -27,6 +29,7 @@ function leaveRooms() {
   rooms?.disconnect();
   rooms = null;
   room = '';
+  listedAt = 0;
   $('room-messages').replaceChildren();
   $('people').replaceChildren();
   choosePartner('');
@@ -49,7 +52,10 @@ function showRoom({ room: name, history }) {
   choosePartner('');
 }
 
-function showPeople(names) {
+/* Lists from different workers may overtake each other: an older one is no news. */
+function showPeople(names, at) {
+  if (at < listedAt) return;
+  listedAt = at;
   $('people').replaceChildren();
   for (const name of names) {
     const item = add($('people'), 'li', '');
