@@ -16,6 +16,7 @@
 /* System */
 #include <string.h>
 /* Proto */
+#include "proto/json_plain.h"
 #include "proto/json_scan.h"
 
 #define LEVEL_WORDS (JSON_DEPTH_LIMIT / 64)
@@ -70,23 +71,6 @@ static ALWAYS_INLINE bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* Over bytes that mean nothing in a string: eight at a time, then one by one. */
-static ALWAYS_INLINE void skip_plain(struct scan *s)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
-    while (s->end - s->p >= 8) {
-        uint64_t v;
-        memcpy(&v, s->p, 8);
-        uint64_t quote = v ^ ones * '"', escape = v ^ ones * '\\';
-        uint64_t hit =
-            ((v - ones * 0x20) & ~v) | ((quote - ones) & ~quote) | ((escape - ones) & ~escape);
-        if (hit & tops) break;
-        s->p += 8;
-    }
-    while (s->p < s->end && *s->p != '"' && *s->p != '\\' && (unsigned char)*s->p >= 0x20)
-        s->p++;
-}
-
 static bool is_hex(char c)
 {
     return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
@@ -118,7 +102,7 @@ static ALWAYS_INLINE bool scan_string(struct scan *s)
 {
     s->p++;
     for (;;) {
-        skip_plain(s);
+        s->p = json_skip_plain(s->p, s->end);
         if (s->p == s->end) return bad(s, "");
         if (*s->p == '"') {
             s->p++;

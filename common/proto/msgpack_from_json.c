@@ -15,6 +15,7 @@
 #include <string.h>
 /* Proto */
 #include "proto/decimal.h"
+#include "proto/json_plain.h"
 #include "proto/json_scan.h"
 #include "proto/msgpack_json.h"
 
@@ -99,7 +100,7 @@ static struct str_view take_string(struct from *f, bool *escaped)
 {
     const char *start = f->p++;
     *escaped = false;
-    while (f->p < f->end && *f->p != '"') {
+    while ((f->p = json_skip_plain(f->p, f->end)) < f->end && *f->p != '"') {
         if (*f->p == '\\') {
             *escaped = true;
             f->p++;
