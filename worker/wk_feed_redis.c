@@ -123,14 +123,9 @@ bool wk_redis_is_good(struct wk_redis *r, unsigned script, const struct redis_re
 static void on_loaded(const struct redis_reply *reply, void *arg)
 {
     struct wk_script *s = arg;
-    struct str_view sha =
-        redis_reply_kind(reply) == REDIS_LINK_TEXT ? redis_reply_text(reply) : SV("");
+    if (!reply || redis_reply_kind(reply) != REDIS_LINK_TEXT) return;
+    struct str_view sha = redis_reply_text(reply);
     if (sha.n == WK_SCRIPT_SHA) memcpy(s->sha, sha.p, sha.n);
-}
-
-static void on_loaded_or_lost(const struct redis_reply *reply, void *arg)
-{
-    if (reply) on_loaded(reply, arg);
 }
 
 /* ---- connections */
@@ -159,7 +154,7 @@ static void on_commands_up(void *arg)
     for (unsigned i = 0; i < WK_SCRIPTS; i++) {
         const struct str_view argv[] = {SV("SCRIPT"), SV("LOAD"), sv_of(r->scripts[i].text)};
         r->scripts[i].sha[0] = '\0';
-        redis_link_command(r->commands, on_loaded_or_lost, &r->scripts[i], 3, argv);
+        redis_link_command(r->commands, on_loaded, &r->scripts[i], 3, argv);
     }
 }
 
