@@ -6,7 +6,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { accepted, ask, client, connected, gateway, heard, rawWs, refused, SECRET, tempDir, token, until } = require('./harness');
 const { cluster, metrics, OPEN, ready, startRedis } = require('./cluster_harness');
-const { noted, TestWorker } = require('./work_harness');
+const { DATA, noted, TestWorker } = require('./work_harness');
 
 const sum = async (gw, name) => (await metrics(gw)).sum(name);
 const AUTH = { 'auth.mode': 'connect', 'auth.secret': SECRET };
@@ -104,11 +104,14 @@ test('a gateway that is stopped tells the end of a thousand', async (t) => {
 test('a gateway that is killed leaves its notes', async (t) => {
   const { redis, gw, worker } = await scene(t, { settings: { 'routes.lifecycle': '*' } });
   const c = await connected(t, gw);
-  const { gateway: uid } = await worker.items.next();
+  const item = await worker.items.next();
+  const uid = item.gateway;
+  const note = async () => JSON.parse((await redis.command('HVALS', `socket.io-peal-sockets#${uid}`))[0]);
+  await worker.tell(item, DATA, '{"room":"a"}');
+  await until(async () => (await note()).data !== null, 'its data is noted, too');
   await gw.kill();
   assert.deepEqual(await redis.command('HKEYS', `socket.io-peal-sockets#${uid}`), [`/\n${c.id || worker.all[0].sid}`]);
-  assert.deepEqual(JSON.parse((await redis.command('HVALS', `socket.io-peal-sockets#${uid}`))[0]),
-    { serial: 1, user: '', claims: {}, data: null });
+  assert.deepEqual(await note(), { serial: 1, user: '', claims: {}, data: { room: 'a' } });
 });
 
 test('who ends while Redis is away is told when it is back', async (t) => {

@@ -11,7 +11,7 @@ const { atEnd, Inbox, until, within } = require('./harness');
 const { notepack } = require('./interop_harness');
 
 const PARTITIONS = 16;
-const [ACK, ADMIT, REFUSE] = [0, 5, 6];
+const [ACK, DATA, ADMIT, REFUSE] = [0, 4, 5, 6];
 const stream = (p) => `socket.io-peal-work#{${p}}`;
 
 /* The fields of an entry, by name; texts, but attachments as they are. */
@@ -124,4 +124,4 @@ async function noted(redis) {
   return lengths.reduce((a, b) => a + Number(b), 0);
 }
 
-module.exports = { backlog, noted, PARTITIONS, stream, TestWorker, until };
+module.exports = { backlog, DATA, noted, PARTITIONS, stream, TestWorker, until };
