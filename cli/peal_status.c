@@ -261,7 +261,9 @@ static void on_members(const struct redis_reply *r, void *arg)
     size_t n = r ? redis_reply_count(r) : 0;
     if (n > NODES_MAX) n = NODES_MAX;
     l->is_lost |= !r;
-    if (r && is_error(r)) peal_status_view_set_error(l->view, true, redis_reply_text(r));
+    /* Who may not list the workers still sees the gateways. */
+    if (r && is_error(r) && all == &l->nodes)
+        peal_status_view_set_error(l->view, true, redis_reply_text(r));
     all->v = x_calloc(n + 1, sizeof(*all->v));
     for (size_t i = 0; i < n; i++) {
         struct str_view id = redis_reply_text(redis_reply_at(r, i));
