@@ -18,7 +18,7 @@
 #include "util/now.h"
 #include "util/x_alloc.h"
 /* Cluster */
-#include "cluster/cfg.h"
+#include "cluster/cfg_secret.h"
 /* This process */
 #include "gateway/gw_auth.h"
 #include "gateway/gw_keys.h"
@@ -215,13 +215,12 @@ static int make(const struct options *o)
     bool ok = true;
     if (!o->secret_file) {
         ok = print_token(o, sv_of(o->secret));
-    } else if (!gw_keys_read_file(o->secret_file, &key, "--secret-file", &err)) {
+    } else if (!cfg_secret_read(&key, GW_KEYS_FILE_MAX, o->secret_file, "--secret-file", &err)) {
         ok = complain("%s", err.text);
     } else {
         ok = print_token(o, buf_view(&key));
     }
-    if (key.p) explicit_bzero(key.p, key.cap);
-    buf_fini(&key);
+    cfg_secret_wipe(&key);
     return ok ? 0 : 1;
 }
 

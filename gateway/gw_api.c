@@ -14,6 +14,7 @@
 #include "proto/http_head.h"
 #include "proto/json_scan.h"
 /* Cluster */
+#include "cluster/cfg_secret.h"
 #include "cluster/command.h"
 #include "cluster/questions.h"
 /* This process */
@@ -41,7 +42,7 @@ struct gw_api *gw_api_new(const struct cfg *cfg, struct cfg_error *err)
     struct gw_api *api = x_calloc(1, sizeof(*api));
     struct buf key;
     buf_init(&key, KEY_MAX);
-    bool ok = path[0] ? gw_keys_read_file(path, &key, name, err)
+    bool ok = path[0] ? cfg_secret_read(&key, KEY_MAX, path, name, err)
                       : buf_add_sv(&key, sv_of(cfg->admin_api_key));
     if (ok && path[0] && key.n < KEY_MIN) {
         snprintf(err->text, sizeof(err->text), "%s: \"%s\": has %zu bytes: at least %d are needed",
@@ -49,8 +50,7 @@ struct gw_api *gw_api_new(const struct cfg *cfg, struct cfg_error *err)
         ok = false;
     }
     if (ok && key.n) *api = (struct gw_api){x_memdup(key.p, key.n), key.n};
-    if (key.p) explicit_bzero(key.p, key.n);
-    buf_fini(&key);
+    cfg_secret_wipe(&key);
     if (ok) return api;
     gw_api_free(api);
     return NULL;

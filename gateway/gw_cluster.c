@@ -251,15 +251,11 @@ static void on_broadcast(struct gateway *gw, const struct bus_request *r)
 {
     uint64_t timeout = r->timeout_ms ? r->timeout_ms : (uint64_t)gw->cfg->bus_request_timeout;
     if (timeout > ACK_TIMEOUT_MAX) timeout = ACK_TIMEOUT_MAX;
-    union {
-        const struct str_view *in;
-        struct str_view *out;
-    } rooms = {r->rooms}, except = {r->except}, binary = {r->attachments};
     struct bus_msg m = {.nsp = r->nsp,
                         .json = r->json,
-                        .rooms = rooms.out,
-                        .except = except.out,
-                        .attachments = binary.out,
+                        .rooms = r->rooms,
+                        .except = r->except,
+                        .attachments = r->attachments,
                         .nrooms = r->nrooms,
                         .nexcept = r->nexcept,
                         .nattachments = r->nattachments};

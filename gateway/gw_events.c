@@ -89,21 +89,7 @@ void gw_broadcast(struct gateway *gw, struct str_view nsp, const struct bus_targ
                   struct str_view json, const struct str_view *attachments, unsigned n,
                   bus_done_cb done, void *arg)
 {
-    /* The message struct's views are not const because the bus owns its copy; this one is only
-     * read. */
-    union {
-        const struct str_view *in;
-        struct str_view *out;
-    } rooms = {to->rooms}, except = {to->except}, binary = {attachments};
-    struct bus_msg m = {.flags = to->is_volatile ? BUS_VOLATILE : 0,
-                        .nsp = nsp,
-                        .json = json,
-                        .rooms = rooms.out,
-                        .except = except.out,
-                        .attachments = binary.out,
-                        .nrooms = to->nrooms,
-                        .nexcept = to->nexcept,
-                        .nattachments = n};
+    struct bus_msg m = bus_msg_view(nsp, to, json, attachments, n);
     if (gw->is_ending) return;
     gw->count.publishes++;
     gw->bus_waits = true;

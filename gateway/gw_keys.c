@@ -22,6 +22,8 @@
 #include "util/buf.h"
 #include "util/log.h"
 #include "util/x_alloc.h"
+/* Cluster */
+#include "cluster/cfg_secret.h"
 /* This process */
 #include "gw_keys.h"
 #include "gw_verify.h"
@@ -57,27 +59,6 @@ static bool fail(struct cfg_error *err, const char *fmt, ...)
     vsnprintf(err->text, sizeof(err->text), fmt, ap);
     va_end(ap);
     return false;
-}
-
-bool gw_keys_read_file(const char *path, struct buf *out, const char *name, struct cfg_error *err)
-{
-    FILE *f = fopen(path, "rbe");
-    if (!f) return fail(err, "%s: \"%s\": %s", name, path, strerror(errno));
-    char chunk[4096];
-    bool fits = true;
-    size_t n;
-    errno = 0;
-    while (fits && (n = fread(chunk, 1, sizeof(chunk), f)) > 0)
-        fits = buf_add(out, chunk, n);
-    int error = ferror(f) ? errno : 0;
-    fclose(f);
-    explicit_bzero(chunk, sizeof(chunk));
-    if (error) return fail(err, "%s: \"%s\": %s", name, path, strerror(error));
-    if (!fits) return fail(err, "%s: \"%s\": longer than %zu bytes", name, path, out->max);
-    if (out->n && out->p[out->n - 1] == '\n') out->n--; /* it comes from the editor */
-    if (out->n && out->p[out->n - 1] == '\r') out->n--;
-    if (out->n == 0) return fail(err, "%s: \"%s\": the file is empty", name, path);
-    return true;
 }
 
 /* --- checks of key material */
@@ -187,12 +168,10 @@ static bool take_file(struct gw_key *key, const char *path, const char *name, st
 {
     struct buf text;
     char what[512];
-    buf_init(&text, GW_KEYS_FILE_MAX);
     snprintf(what, sizeof(what), "%s: \"%s\"", name, path);
-    bool ok =
-        gw_keys_read_file(path, &text, name, err) && take_material(key, buf_view(&text), what, err);
-    if (text.p) explicit_bzero(text.p, text.cap);
-    buf_fini(&text);
+    bool ok = cfg_secret_read(&text, GW_KEYS_FILE_MAX, path, name, err) &&
+              take_material(key, buf_view(&text), what, err);
+    cfg_secret_wipe(&text);
     return ok;
 }
 

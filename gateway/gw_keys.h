@@ -51,9 +51,5 @@ bool gw_keys_check_private(const struct gw_alg *alg, struct str_view pem, const 
 /* The same for a secret of an HS algorithm. */
 bool gw_keys_check_secret(struct str_view secret, const char *name,
                           struct cfg_error *err) MUST_CHECK;
-/* Appends the file's bytes without one final newline. False with *err that begins with name and the
- * path. */
-bool gw_keys_read_file(const char *path, struct buf *out, const char *name,
-                       struct cfg_error *err) MUST_CHECK;
 
 #endif

@@ -198,20 +198,7 @@ static void note_target(struct wk_job *job, const struct bus_target *to)
 bool wk_job_emit(struct wk_job *job, struct str_view nsp, const struct bus_target *to,
                  struct str_view json, const struct str_view *attachments, unsigned n)
 {
-    /* The copy is made from views that nobody writes to. */
-    union {
-        const struct str_view *in;
-        struct str_view *out;
-    } rooms = {to->rooms}, except = {to->except}, binary = {attachments};
-    struct bus_msg m = {.flags = to->is_volatile ? BUS_VOLATILE : 0,
-                        .nsp = nsp,
-                        .json = json,
-                        .rooms = rooms.out,
-                        .except = except.out,
-                        .attachments = binary.out,
-                        .nrooms = to->nrooms,
-                        .nexcept = to->nexcept,
-                        .nattachments = n};
+    struct bus_msg m = bus_msg_view(nsp, to, json, attachments, n);
     if (!wk_job_may_emit(job->core, nsp, to, json, n) ||
         !fits_bus(job->core, json, attachments, n) || !wk_result_publish(&job->result, &m))
         return false;

@@ -119,19 +119,7 @@ bool peal_emit_now(struct peal *p, const struct peal_target *to, const char *jso
     bool ok = wk_module_place_init(&place, to, "/") && wk_module_views(v, attachments, n) &&
               wk_job_may_emit(p->core, place.nsp, &place.to, sv_of(json), (unsigned)n);
     if (ok) {
-        union { /* only read: the message is a copy */
-            const struct str_view *in;
-            struct str_view *out;
-        } except = {place.to.except};
-        struct bus_msg m = {.flags = place.to.is_volatile ? BUS_VOLATILE : 0,
-                            .nsp = place.nsp,
-                            .json = sv_of(json),
-                            .rooms = place.names,
-                            .except = except.out,
-                            .attachments = v,
-                            .nrooms = place.to.nrooms,
-                            .nexcept = place.to.nexcept,
-                            .nattachments = (unsigned)n};
+        struct bus_msg m = bus_msg_view(place.nsp, &place.to, sv_of(json), v, (unsigned)n);
         bus->ops->publish(bus, bus_msg_new(&m), NULL, NULL);
     }
     wk_module_place_fini(&place);

@@ -1,5 +1,4 @@
 /* System */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 /* Third party */
@@ -10,6 +9,7 @@
 #include "util/x_alloc.h"
 /* Cluster */
 #include "cluster/cfg_row.h"
+#include "cluster/cfg_secret.h"
 /* This process */
 #include "wk_sign.h"
 
@@ -18,24 +18,15 @@
 static bool read_file(struct wk_sign_key *key, const char *path, struct cfg_error *err)
 {
     static const char name[] = "worker.http_secret_file";
-    char text[KEY_MAX + 2];
-    FILE *f = fopen(path, "rbe");
-    if (!f) return cfg_row_error(err, "%s: \"%s\": %s", name, path, strerror(errno));
-    errno = 0;
-    size_t n = fread(text, 1, sizeof(text), f);
-    int error = ferror(f) ? errno : 0;
-    fclose(f);
-    bool too_long = n == sizeof(text);
-    if (n && text[n - 1] == '\n') n--; /* it comes from the editor */
-    if (n && text[n - 1] == '\r') n--;
-    if (!error && !too_long) *key = (struct wk_sign_key){x_memdup(text, n), n};
-    explicit_bzero(text, sizeof(text));
-    if (error) return cfg_row_error(err, "%s: \"%s\": %s", name, path, strerror(error));
-    if (too_long)
-        return cfg_row_error(err, "%s: \"%s\": longer than %d bytes", name, path, KEY_MAX);
-    if (key->n >= WK_SIGN_KEY_MIN) return true;
-    return cfg_row_error(err, "%s: \"%s\": has %zu bytes: at least %d are needed", name, path,
-                         key->n, WK_SIGN_KEY_MIN);
+    struct buf text;
+    bool ok = cfg_secret_read(&text, KEY_MAX, path, name, err);
+    bool is_strong = ok && text.n >= WK_SIGN_KEY_MIN;
+    if (is_strong) *key = (struct wk_sign_key){x_memdup(text.p, text.n), text.n};
+    if (ok && !is_strong)
+        cfg_row_error(err, "%s: \"%s\": has %zu bytes: at least %d are needed", name, path, text.n,
+                      WK_SIGN_KEY_MIN);
+    cfg_secret_wipe(&text);
+    return is_strong;
 }
 
 bool wk_sign_key_read(struct wk_sign_key *key, const struct cfg *cfg, struct cfg_error *err)

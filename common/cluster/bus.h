@@ -25,13 +25,17 @@ struct bus_msg {
     unsigned refs;
     unsigned flags;
     struct str_view nsp;
-    struct str_view json;         /* ["event", …], with placeholders if there are attachments */
-    struct str_view *rooms;       /* union; none: the whole namespace */
-    struct str_view *except;      /* sockets in any of these rooms are skipped */
-    struct str_view *attachments; /* binary */
+    struct str_view json;          /* ["event", …], with placeholders if there are attachments */
+    const struct str_view *rooms;  /* union; none: the whole namespace */
+    const struct str_view *except; /* sockets in any of these rooms are skipped */
+    const struct str_view *attachments; /* binary */
     unsigned nrooms, nexcept, nattachments;
 };
 
+struct bus_target;
+/* A message of borrowed views, to look at or to copy. */
+struct bus_msg bus_msg_view(struct str_view nsp, const struct bus_target *to, struct str_view json,
+                            const struct str_view *attachments, unsigned n);
 /* A copy of everything in one allocation, with one reference. from's refs is not looked at. */
 struct bus_msg *bus_msg_new(const struct bus_msg *from);
 struct bus_msg *bus_msg_hold(struct bus_msg *m);

@@ -4,6 +4,20 @@
 #include "cluster/bus.h"
 #include "cluster/bus_copy.h"
 
+struct bus_msg bus_msg_view(struct str_view nsp, const struct bus_target *to, struct str_view json,
+                            const struct str_view *attachments, unsigned n)
+{
+    return (struct bus_msg){.flags = to->is_volatile ? BUS_VOLATILE : 0,
+                            .nsp = nsp,
+                            .json = json,
+                            .rooms = to->rooms,
+                            .except = to->except,
+                            .attachments = attachments,
+                            .nrooms = to->nrooms,
+                            .nexcept = to->nexcept,
+                            .nattachments = n};
+}
+
 /* Layout: struct, the three tables of views, then all bytes. */
 struct bus_msg *bus_msg_new(const struct bus_msg *from)
 {
@@ -17,14 +31,14 @@ struct bus_msg *bus_msg_new(const struct bus_msg *from)
     char *at = (char *)(views + nviews);
     *m = *from;
     m->refs = 1;
-    m->rooms = views;
-    m->except = m->rooms + m->nrooms;
-    m->attachments = m->except + m->nexcept;
     m->nsp = bus_copy_text(&at, from->nsp);
     m->json = bus_copy_text(&at, from->json);
-    bus_copy_list(m->rooms, &at, from->rooms, m->nrooms);
-    bus_copy_list(m->except, &at, from->except, m->nexcept);
-    bus_copy_list(m->attachments, &at, from->attachments, m->nattachments);
+    m->rooms = views;
+    bus_copy_list(views, &at, from->rooms, from->nrooms);
+    m->except = views += from->nrooms;
+    bus_copy_list(views, &at, from->except, from->nexcept);
+    m->attachments = views += from->nexcept;
+    bus_copy_list(views, &at, from->attachments, from->nattachments);
     return m;
 }
 

@@ -1,12 +1,12 @@
 /* A URL is taken apart from the outside in: scheme, query, authority and path, the user's part at the
  * authority's last '@'. Nothing of it is ever printed. */
 /* System */
-#include <errno.h>
-#include <stdio.h>
+#include <string.h>
 /* Util */
 #include "util/x_alloc.h"
 /* Cluster */
 #include "cluster/cfg_row.h"
+#include "cluster/cfg_secret.h"
 #include "cluster/redis_target.h"
 
 #define MAX_DB 999999u
@@ -188,21 +188,13 @@ static void replace_secret(char **field, struct str_view text)
 static bool read_password_file(struct redis_target *t, const char *path, struct cfg_error *err)
 {
     static const char key[] = "redis.password_file";
-    char text[MAX_PASSWORD + 2];
-    FILE *f = fopen(path, "re");
-    if (!f) return cfg_row_error(err, "%s: %s: %s", key, path, strerror(errno));
-    errno = 0;
-    size_t n = fread(text, 1, sizeof(text), f);
-    int failed = ferror(f) ? errno : 0;
-    fclose(f);
-    if (failed) return cfg_row_error(err, "%s: %s: %s", key, path, strerror(failed));
-    if (n && text[n - 1] == '\n') n--;
-    if (n && text[n - 1] == '\r') n--;
-    bool ok = n && n <= MAX_PASSWORD && !memchr(text, '\0', n);
-    if (ok) replace_secret(&t->password, sv_make(text, n));
-    explicit_bzero(text, sizeof(text));
-    return ok || cfg_row_error(err, "%s: %s: must hold a password of 1 to %u bytes without NUL",
-                               key, path, MAX_PASSWORD);
+    struct buf text;
+    bool ok = cfg_secret_read(&text, MAX_PASSWORD, path, key, err);
+    bool fits = ok && !memchr(text.p, '\0', text.n);
+    if (fits) replace_secret(&t->password, buf_view(&text));
+    if (ok && !fits) cfg_row_error(err, "%s: \"%s\": a password has no NUL in it", key, path);
+    cfg_secret_wipe(&text);
+    return fits;
 }
 
 bool redis_target_read(struct redis_target *t, const struct cfg *c, struct cfg_error *err)
