@@ -50,7 +50,7 @@ enum action { LIST, SHOW, REPLAY, DROP };
 struct options {
     struct peal_redis_options redis;
     enum action action;
-    bool is_all, is_json, wants_help;
+    bool is_all, is_json;
     char **ids;
     size_t nids;
 };
@@ -86,7 +86,7 @@ static bool take_option(struct options *o, int option, char **argv)
     switch (option) {
     case ALL: return o->is_all = true;
     case JSON: return o->is_json = true;
-    case 'h': return o->wants_help = true;
+    case 'h': return o->redis.wants_help = true;
     default: return peal_redis_take(&o->redis, option, argv);
     }
 }
@@ -109,14 +109,15 @@ static bool read_action(struct options *o, const char *word)
     return complain("\"%s\": list, show, replay or drop is expected", word);
 }
 
-static bool read_options(struct options *o, int argc, char **argv)
+static bool read_options(void *options, int argc, char **argv)
 {
+    struct options *o = options;
     optind = 0;
     opterr = 0;
     for (int option;
          (option = getopt_long(argc, argv, ":h" PEAL_REDIS_LETTERS, words, NULL)) != -1;)
         if (!take_option(o, option, argv)) return false;
-    if (o->wants_help) return true;
+    if (o->redis.wants_help) return true;
     if (optind == argc) return complain("list, show, replay or drop?");
     if (!read_action(o, argv[optind++])) return false;
     o->ids = argv + optind;
@@ -283,8 +284,9 @@ static void on_away(void *arg, const char *why)
     fail(arg, "Redis", sv_of(why));
 }
 
-static int run(const struct options *o, const struct cfg *cfg)
+static int run(void *options, const struct cfg *cfg)
 {
+    const struct options *o = options;
     static const struct peal_redis_events events = {.up = on_up, .away = on_away};
     static const char *const done[] = {"", "", "put back", "dropped"};
     struct dead d = {.o = o, .cfg = cfg};
@@ -303,28 +305,9 @@ static int run(const struct options *o, const struct cfg *cfg)
     return d.is_failed || fflush(stdout) ? 1 : 0;
 }
 
-static int read_and_run(struct options *o, int argc, char **argv)
-{
-    struct cfg cfg;
-    if (!read_options(o, argc, argv)) {
-        fputs("peal dead --help shows the options\n", stderr);
-        return 2;
-    }
-    if (o->wants_help) {
-        fputs(usage, stdout);
-        return 0;
-    }
-    if (!peal_redis_configure(&o->redis, &cfg)) return 1;
-    int code = run(o, &cfg);
-    cfg_fini(&cfg);
-    return code;
-}
-
 int peal_dead_main(int argc, char **argv)
 {
+    static const struct peal_redis_command command = {usage, read_options, run};
     struct options o = {.redis = {.command = COMMAND}};
-    o.redis.sets = x_calloc((size_t)argc + 2, sizeof(*o.redis.sets));
-    int code = read_and_run(&o, argc, argv);
-    x_free(o.redis.sets);
-    return code;
+    return peal_redis_main(&command, &o.redis, &o, argc, argv);
 }

@@ -48,7 +48,9 @@ struct options {
     char **owned; /* texts made for rooms */
     size_t nowned;
     const char *nsp;
-    bool is_text, is_volatile, is_stdin, is_strict, wants_help;
+    bool is_text, is_volatile, is_stdin, is_strict;
+    char **operands; /* what stands behind the options, without "-" */
+    size_t noperands;
 };
 
 enum { TO = PEAL_REDIS_OWN, USER, EXCEPT, NSP, TEXT, VOLATILE, STDIN, STRICT };
@@ -103,36 +105,38 @@ static bool take_option(struct options *o, int option, char **argv)
     case VOLATILE: return o->is_volatile = true;
     case STDIN: return o->is_stdin = true;
     case STRICT: return o->is_strict = true;
-    case 'h': return o->wants_help = true;
+    case 'h': return o->redis.wants_help = true;
     default: return peal_redis_take(&o->redis, option, argv);
     }
 }
 
-/* False after a complaint. *operands and *n are what stands behind the options, without "-". */
-static bool read_options(struct options *o, int argc, char **argv, char ***operands, size_t *n)
+/* False after a complaint. */
+static bool read_options(void *options, int argc, char **argv)
 {
+    struct options *o = options;
     optind = 0; /* the main program may have used getopt too */
     opterr = 0;
     for (int option;
          (option = getopt_long(argc, argv, "+:h" PEAL_REDIS_LETTERS, words, NULL)) != -1;)
         if (!take_option(o, option, argv)) return false;
-    *operands = argv + optind;
-    *n = (size_t)(argc - optind);
-    if (*n && strcmp((*operands)[*n - 1], "-") == 0) {
+    o->operands = argv + optind;
+    size_t n = (size_t)(argc - optind);
+    if (n && strcmp(o->operands[n - 1], "-") == 0) {
         o->is_stdin = true;
-        --*n;
+        --n;
     }
-    if (o->wants_help) return true;
-    if (*n == 0 && !o->is_stdin) return complain("which event?");
-    if (*n > 1 && o->is_stdin)
+    o->noperands = n;
+    if (o->redis.wants_help) return true;
+    if (n == 0 && !o->is_stdin) return complain("which event?");
+    if (n > 1 && o->is_stdin)
         return complain("arguments and standard input: only one of them at a time");
-    if (*n == 0 && o->is_text) return complain("--text needs an EVENT");
+    if (n == 0 && o->is_text) return complain("--text needs an EVENT");
     bool is_literal = strcmp(argv[optind - 1], "--") == 0;
-    for (size_t i = 1; i < *n && !is_literal; i++)
-        if (strncmp((*operands)[i], "--", 2) == 0)
+    for (size_t i = 1; i < n && !is_literal; i++)
+        if (strncmp(o->operands[i], "--", 2) == 0)
             return complain(
                 "\"%s\": options stand before EVENT (is it text? write -- before EVENT)",
-                (*operands)[i]);
+                o->operands[i]);
     return true;
 }
 
@@ -166,8 +170,11 @@ static bool check_name(const struct peal_emit_form *form, struct buf *json)
            complain("%s: %s", form->event, why);
 }
 
-static int emit(const struct options *o, const struct cfg *cfg, char **operands, size_t n)
+static int emit(void *options, const struct cfg *cfg)
 {
+    const struct options *o = options;
+    char **operands = o->operands;
+    size_t n = o->noperands;
     struct peal_emit_job job = {
         .cfg = cfg,
         .head = {.nsp = sv_of(o->nsp),
@@ -196,39 +203,19 @@ static int emit(const struct options *o, const struct cfg *cfg, char **operands,
     return status;
 }
 
-static int read_and_emit(struct options *o, int argc, char **argv)
-{
-    char **operands;
-    size_t n;
-    struct cfg cfg;
-    if (!read_options(o, argc, argv, &operands, &n)) {
-        fputs("peal emit --help shows the options\n", stderr);
-        return 2;
-    }
-    if (o->wants_help) {
-        fputs(usage, stdout);
-        return 0;
-    }
-    if (!peal_redis_configure(&o->redis, &cfg)) return 1;
-    int status = emit(o, &cfg, operands, n);
-    cfg_fini(&cfg);
-    return status;
-}
-
 int peal_emit_main(int argc, char **argv)
 {
+    static const struct peal_redis_command command = {usage, read_options, emit};
     size_t most = (size_t)argc + 2;
     struct options o = {.redis = {.command = PEAL_EMIT_COMMAND}, .nsp = "/"};
-    o.redis.sets = x_calloc(most, sizeof(*o.redis.sets));
     o.rooms.v = x_calloc(most, sizeof(*o.rooms.v));
     o.except.v = x_calloc(most, sizeof(*o.except.v));
     o.owned = x_calloc(most, sizeof(*o.owned));
-    int status = read_and_emit(&o, argc, argv);
+    int status = peal_redis_main(&command, &o.redis, &o, argc, argv);
     for (size_t i = 0; i < o.nowned; i++)
         x_free(o.owned[i]);
     x_free(o.owned);
     x_free(o.except.v);
     x_free(o.rooms.v);
-    x_free(o.redis.sets);
     return status;
 }

@@ -108,6 +108,33 @@ static bool on_turn(void *arg)
     return r->events->turn && r->events->turn(r->arg);
 }
 
+static int read_and_run(const struct peal_redis_command *c, struct peal_redis_options *o,
+                        void *options, int argc, char **argv)
+{
+    struct cfg cfg;
+    if (!c->read(options, argc, argv)) {
+        fprintf(stderr, "%s --help shows the options\n", o->command);
+        return 2;
+    }
+    if (o->wants_help) {
+        fputs(c->usage, stdout);
+        return 0;
+    }
+    if (!peal_redis_configure(o, &cfg)) return 1;
+    int status = c->run(options, &cfg);
+    cfg_fini(&cfg);
+    return status;
+}
+
+int peal_redis_main(const struct peal_redis_command *c, struct peal_redis_options *o, void *options,
+                    int argc, char **argv)
+{
+    o->sets = x_calloc((size_t)argc + 2, sizeof(*o->sets));
+    int status = read_and_run(c, o, options, argc, argv);
+    x_free(o->sets);
+    return status;
+}
+
 struct peal_redis *peal_redis_new(const struct cfg *cfg, const char *command, size_t max_reply,
                                   const struct peal_redis_events *events, void *arg)
 {

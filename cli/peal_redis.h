@@ -15,7 +15,7 @@ struct peal_redis_options {
     const char *file, *url;
     char **sets; /* of argc + 2 at least; borrowed texts */
     size_t nsets;
-    bool is_verbose;
+    bool is_verbose, wants_help;
 };
 
 /* Numbers that getopt_long gives for the options of all; a command's own begin at PEAL_REDIS_OWN. */
@@ -44,6 +44,17 @@ bool peal_redis_complain(const char *command, const char *fmt, ...)
 bool peal_redis_take(struct peal_redis_options *o, int option, char **argv) MUST_CHECK;
 /* Reads the configuration. False after a complaint, also if it names no Redis; *cfg is then void. */
 bool peal_redis_configure(struct peal_redis_options *o, struct cfg *cfg) MUST_CHECK;
+
+/* The frame of a command: options, --help, configuration, run. */
+struct peal_redis_command {
+    const char *usage;
+    bool (*read)(void *options, int argc, char **argv); /* false after a complaint */
+    int (*run)(void *options, const struct cfg *cfg);   /* gives the exit status */
+};
+/* o: a part of options, with its command set; its sets are made here. Gives the exit status: 2 after a
+ * mistake in the options, 1 after one in the configuration. */
+int peal_redis_main(const struct peal_redis_command *c, struct peal_redis_options *o, void *options,
+                    int argc, char **argv);
 
 struct peal_redis_events {
     void (*up)(void *arg);

@@ -44,7 +44,7 @@ static const char usage[] =
 
 struct options {
     struct peal_redis_options redis;
-    bool is_json, wants_help;
+    bool is_json;
     int64_t watch_ms; /* 0: once */
 };
 
@@ -110,19 +110,20 @@ static bool take_option(struct options *o, int option, char **argv)
     switch (option) {
     case JSON: return o->is_json = true;
     case WATCH: return set_watch(o, optarg);
-    case 'h': return o->wants_help = true;
+    case 'h': return o->redis.wants_help = true;
     default: return peal_redis_take(&o->redis, option, argv);
     }
 }
 
-static bool read_options(struct options *o, int argc, char **argv)
+static bool read_options(void *options, int argc, char **argv)
 {
+    struct options *o = options;
     optind = 0; /* the main program may have used getopt too */
     opterr = 0;
     for (int option;
          (option = getopt_long(argc, argv, ":h" PEAL_REDIS_LETTERS, words, NULL)) != -1;)
         if (!take_option(o, option, argv)) return false;
-    return o->wants_help || optind == argc ||
+    return o->redis.wants_help || optind == argc ||
            peal_redis_complain(COMMAND, "unexpected \"%s\"", argv[optind]);
 }
 
@@ -355,8 +356,9 @@ static void on_interrupt(int signo, void *arg)
     peal_redis_done(s->redis);
 }
 
-static int run(const struct options *o, const struct cfg *cfg)
+static int run(void *options, const struct cfg *cfg)
 {
+    const struct options *o = options;
     static const struct peal_redis_events events = {.up = on_up, .away = on_away};
     struct status s = {.o = o, .cfg = cfg, .timer = {.fire = on_timer}};
     s.redis = peal_redis_new(cfg, COMMAND, MAX_REPLY, &events, &s);
@@ -373,28 +375,9 @@ static int run(const struct options *o, const struct cfg *cfg)
     return s.is_ready && !s.is_failed ? 0 : 1;
 }
 
-static int read_and_run(struct options *o, int argc, char **argv)
-{
-    struct cfg cfg;
-    if (!read_options(o, argc, argv)) {
-        fputs("peal status --help shows the options\n", stderr);
-        return 2;
-    }
-    if (o->wants_help) {
-        fputs(usage, stdout);
-        return 0;
-    }
-    if (!peal_redis_configure(&o->redis, &cfg)) return 1;
-    int code = run(o, &cfg);
-    cfg_fini(&cfg);
-    return code;
-}
-
 int peal_status_main(int argc, char **argv)
 {
+    static const struct peal_redis_command command = {usage, read_options, run};
     struct options o = {.redis = {.command = COMMAND}};
-    o.redis.sets = x_calloc((size_t)argc + 2, sizeof(*o.redis.sets));
-    int code = read_and_run(&o, argc, argv);
-    x_free(o.redis.sets);
-    return code;
+    return peal_redis_main(&command, &o.redis, &o, argc, argv);
 }
