@@ -154,7 +154,7 @@ static void settle(struct wk_job *job)
     struct wk_core *core = job->core;
     bool syncs = !job->refusal.p && (job->needs_sync || (wk_job_asks(job) && job->emits));
     if (!add_last(job, syncs)) {
-        bury(job, SV("too many effects"));
+        bury(job, SV("too many effects, or too large"));
         return;
     }
     if (!syncs) {
@@ -229,8 +229,11 @@ static void run(struct wk_job *job)
         job->attempt++;
         core->stats.retries++;
     }
+    if (!begin_attempt(job)) {
+        bury(job, SV("too many effects, or too large"));
+        return;
+    }
     wk_job_set_state(job, WK_JOB_RUNS);
-    if (!begin_attempt(job)) assert(!"the first effect always fits");
     job->handler->handle(job->handler->ctx, job);
 }
 

@@ -135,7 +135,8 @@ bool wk_job_own(struct wk_job *job, struct wk_result *to, struct node_cmd *c) MU
 bool wk_job_asks(const struct wk_job *job);
 /* The socket is refused: what else was for it makes no sense any more, and is left out. */
 bool wk_job_add_refusal(struct wk_job *job) MUST_CHECK;
-/* {"status":"error",…} for the event, or a refusal for a connect that asks, as the only effect. */
+/* {"status":"error",…} for the event, or a refusal for a connect that asks, as the only effect; none
+ * if no message takes it. */
 void wk_job_answer_error(struct wk_job *job, const char *code, const char *message);
 
 #endif

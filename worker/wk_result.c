@@ -1,5 +1,5 @@
-/* A command for the gateway that the effect before it goes to is appended to that one: it is one
- * message then, and order is kept. */
+/* A command for the gateway that the effect before it goes to is appended to that one, as long as it
+ * fits: it is one message then, and order is kept. */
 
 /* System */
 #include <string.h>
@@ -83,10 +83,10 @@ bool wk_result_request(struct wk_result *r, const struct bus_request *q)
     return true;
 }
 
-static bool append(struct wk_result *r, struct wk_effect *e, const struct node_cmd *c)
+static bool append(struct wk_result *r, struct wk_effect *e, const struct node_cmd *c, size_t max)
 {
-    size_t before = e->direct.bytes.n;
-    e->direct.bytes.max = before + WK_RESULT_BYTES_MAX - r->bytes;
+    size_t before = e->direct.bytes.n, room = before + WK_RESULT_BYTES_MAX - r->bytes;
+    e->direct.bytes.max = room < max ? room : max;
     if (!node_cmd_encode(&e->direct.bytes, c)) return false;
     r->bytes += e->direct.bytes.n - before;
     return true;
@@ -97,15 +97,16 @@ static bool is_for(const struct wk_effect *e, struct str_view node)
     return e->type == WK_DIRECT && sv_eq(sv_make(e->direct.node, e->direct.node_len), node);
 }
 
-bool wk_result_direct(struct wk_result *r, struct str_view node, const struct node_cmd *c)
+bool wk_result_direct(struct wk_result *r, struct str_view node, const struct node_cmd *c,
+                      size_t max)
 {
-    if (r->n && is_for(&r->v[r->n - 1], node)) return append(r, &r->v[r->n - 1], c);
+    if (r->n && is_for(&r->v[r->n - 1], node) && append(r, &r->v[r->n - 1], c, max)) return true;
     if (!has_room(r, EFFECT_COST + node.n)) return false;
     struct wk_effect *e = add(r, WK_DIRECT, EFFECT_COST + node.n);
     e->direct.node = x_memdup(node.p, node.n);
     e->direct.node_len = node.n;
-    buf_init(&e->direct.bytes, WK_RESULT_BYTES_MAX);
-    if (append(r, e, c)) return true;
+    buf_init(&e->direct.bytes, max);
+    if (append(r, e, c, max)) return true;
     r->bytes -= EFFECT_COST + node.n;
     release(e);
     r->n--;

@@ -9,7 +9,7 @@
 enum wk_effect_type {
     WK_PUBLISH, /* a broadcast */
     WK_REQUEST, /* to all nodes, without answers: remote join, leave, disconnect */
-    WK_DIRECT,  /* a command for the item's own gateway */
+    WK_DIRECT,  /* commands for a gateway */
 };
 
 struct wk_effect {
@@ -20,7 +20,7 @@ struct wk_effect {
         struct {
             char *node; /* the gateway's uid; owned */
             size_t node_len;
-            struct buf bytes; /* a node_cmd, encoded */
+            struct buf bytes; /* node_cmds, encoded */
         } direct;
     };
 };
@@ -36,10 +36,11 @@ struct wk_result {
 
 void wk_result_init(struct wk_result *r);
 void wk_result_fini(struct wk_result *r);
-/* Each copies. False: one of the bounds above is reached. */
+/* Each copies. False: one of the bounds above is reached. max: the bytes of a message, beyond which
+ * a command begins another one; false if it is larger by itself. */
 bool wk_result_publish(struct wk_result *r, const struct bus_msg *m) MUST_CHECK;
 bool wk_result_request(struct wk_result *r, const struct bus_request *q) MUST_CHECK;
 bool wk_result_direct(struct wk_result *r, struct str_view node,
-                      const struct node_cmd *c) MUST_CHECK;
+                      const struct node_cmd *c, size_t max) MUST_CHECK;
 
 #endif

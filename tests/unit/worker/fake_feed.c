@@ -45,6 +45,7 @@ static void say_result(struct fake_feed *f, struct wk_result *r)
     for (size_t i = 0; i < r->n; i++) {
         const struct wk_effect *e = &r->v[i];
         if (e->type == WK_DIRECT) {
+            assert(e->direct.bytes.n <= (size_t)f->cfg.bus_max_message);
             say_commands(f, buf_view(&e->direct.bytes));
         } else if (e->type == WK_REQUEST) {
             say(f, " request %d", (int)e->request->type);

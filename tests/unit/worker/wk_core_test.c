@@ -527,6 +527,67 @@ static void test_what_no_message_can_hold(void **state)
     fake_feed_free(f);
 }
 
+/* One message cannot hold them all: they leave in several, in their order. */
+static void test_what_fits_alone_but_not_together(void **state)
+{
+    static const char *const sets[] = {"bus.max_message=1024", NULL};
+    struct fake_feed *f = feed_new(sets);
+    char data[700], ack[704], room[200] = "", told[4096];
+    int n = 0;
+    (void)state;
+    snprintf(data, sizeof(data), "\"%0600d\"", 0);
+    snprintf(ack, sizeof(ack), "[%s]", data);
+    memset(room, 'r', sizeof(room) - 1);
+    fake_feed_event(f, "a", "one");
+    fake_feed_turn(f, 0);
+    for (int i = 0; i < 8; i++) { /* the joins alone are too much, and leave first */
+        room[0] = (char)('a' + i);
+        assert_true(wk_job_join(held.v[0], sv_of(room)));
+        n += snprintf(told + n, sizeof(told) - (size_t)n, " join %s", room);
+    }
+    assert_true(emit_to(held.v[0], room));
+    assert_true(wk_job_data(held.v[0], sv_of(data)));
+    assert_true(wk_job_ack(held.v[0], sv_of(ack), NULL, 0));
+    wk_job_done(held.v[0]);
+    fake_feed_turn(f, 0);
+    assert_non_null(strstr(fake_feed_told(f), told));
+    fake_feed_answer_step(f, WK_STEP_NOBODY);
+    fake_feed_turn(f, 0);
+    snprintf(told + n, sizeof(told) - (size_t)n, " emit %s [\"x\"] data %s ack %s; ", room, data,
+             ack);
+    assert_non_null(strstr(fake_feed_told(f), told));
+    fake_feed_free(f);
+}
+
+/* Names as long as an item's may be: not even the answer fits. */
+static void test_names_that_no_message_can_hold(void **state)
+{
+    static const char *const sets[] = {"bus.max_message=1024", NULL};
+    struct fake_feed *f = feed_new(sets);
+    char sid[1020];
+    struct work_item item = {.type = WORK_EVENT,
+                             .sid = sv_make(sid, sizeof(sid)),
+                             .event = SV("e"),
+                             .args = SV("[\"e\"]"),
+                             .wants_ack = true};
+    (void)state;
+    memset(sid, 's', sizeof(sid));
+    fake_feed_item(f, &item, 0);
+    fake_feed_turn(f, 0);
+    assert_false(wk_job_join(held.v[0], SV("r")));
+    assert_false(wk_job_data(held.v[0], SV("1")));
+    assert_true(wk_job_disconnect(held.v[0], false));
+    wk_job_done(held.v[0]);
+    item.type = WORK_CONNECT;
+    item.asks = true;
+    fake_feed_item(f, &item, 0);
+    fake_feed_turn(f, 0);
+    fake_feed_turn(f, 0);
+    assert_told(f, "bury 1 (too many effects, or too large, 1):; "
+                   "bury 2 (too many effects, or too large, 1):; ");
+    fake_feed_free(f);
+}
+
 static void test_what_is_not_allowed(void **state)
 {
     struct fake_feed *f = feed_new(NULL);
@@ -577,6 +638,8 @@ int main(void)
         cmocka_unit_test(test_stop_takes_no_longer_than_it_may),
         cmocka_unit_test(test_data_is_seen_by_later_items),
         cmocka_unit_test(test_what_no_message_can_hold),
+        cmocka_unit_test(test_what_fits_alone_but_not_together),
+        cmocka_unit_test(test_names_that_no_message_can_hold),
         cmocka_unit_test(test_what_is_not_allowed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

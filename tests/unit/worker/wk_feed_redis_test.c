@@ -231,7 +231,7 @@ static int step(void)
     struct wk_result r;
     struct node_cmd c = {.type = NODE_SYNC, .from = SV("A"), .token = 1};
     wk_result_init(&r);
-    assert_true(wk_result_direct(&r, SV("g"), &c));
+    assert_true(wk_result_direct(&r, SV("g"), &c, 1024));
     stepped = -1;
     a.feed->ops->step(a.feed, &a.tickets[0], &r, on_stepped, NULL);
     UNTIL(fixture, stepped >= 0);
@@ -419,7 +419,7 @@ static void finish_with_ack(unsigned i)
     struct node_cmd c = {
         .type = NODE_ACK, .nsp = SV("/"), .sid = SV("s"), .serial = 1, .json = SV("[1]")};
     wk_result_init(&r);
-    assert_true(wk_result_direct(&r, SV("g"), &c));
+    assert_true(wk_result_direct(&r, SV("g"), &c, 1024));
     a.feed->ops->finish(a.feed, &a.tickets[i], &r);
 }
 
