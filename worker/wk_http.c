@@ -56,7 +56,7 @@ struct handler {
 struct wk_http {
     const struct cfg *cfg;
     struct loop *loop;
-    struct wk_sign_key key;
+    struct wk_signer *signer; /* NULL: nothing is signed */
     struct wk_http_routes routes;
     struct handler *handlers; /* routes.n */
     struct backend *backends;
@@ -179,9 +179,9 @@ static void start(struct request *r)
                                  .nheaders = 1,
                                  .timeout_ms = r->handler->route->timeout_ms,
                                  .env_proxy = r->handler->route->env_proxy};
-    if (h->key.p) {
+    if (h->signer) {
         char text[WK_SIGN_MAX];
-        wk_sign(&h->key, loop_wall_s(h->loop), buf_view(&body), text);
+        wk_sign(h->signer, loop_wall_s(h->loop), buf_view(&body), text);
         snprintf(signature, sizeof(signature), "Peal-Signature: %s", text);
         q.nheaders = 2;
     }
@@ -255,10 +255,14 @@ static struct backend *backend_of(struct wk_http *h, const char *host)
 struct wk_http *wk_http_new(const struct cfg *cfg, struct loop *loop, struct cfg_error *err)
 {
     struct wk_http *h = x_calloc(1, sizeof(*h));
+    struct wk_sign_key key = {NULL, 0};
     h->cfg = cfg;
     h->loop = loop;
     h->filling.fire = on_filling;
-    if (!wk_http_routes_read(&h->routes, cfg, err) || !wk_sign_key_read(&h->key, cfg, err)) {
+    bool is_good = wk_http_routes_read(&h->routes, cfg, err) && wk_sign_key_read(&key, cfg, err);
+    if (is_good) h->signer = wk_signer_new(&key);
+    wk_sign_key_fini(&key);
+    if (!is_good) {
         wk_http_free(h);
         return NULL;
     }
@@ -277,7 +281,7 @@ void wk_http_free(struct wk_http *h)
     wheel_drop(loop_wheel(h->loop), &h->filling);
     wk_fetcher_free(h->fetcher);
     wk_http_routes_fini(&h->routes);
-    wk_sign_key_fini(&h->key);
+    wk_signer_free(h->signer);
     x_free(h->handlers);
     x_free(h->backends);
     x_free(h);
@@ -288,18 +292,22 @@ size_t wk_http_count(const struct wk_http *h)
     return h->routes.n;
 }
 
+/* The core frees its handlers one after the other and asks none meanwhile: the last takes all along. */
+static void on_free(void *ctx)
+{
+    struct handler *handler = ctx;
+    struct wk_http *h = handler->http;
+    if (handler == &h->handlers[h->routes.n - 1]) wk_http_free(h);
+}
+
 struct wk_handler wk_http_handler(struct wk_http *h, size_t i)
 {
     return (struct wk_handler){.ctx = &h->handlers[i],
                                .takes = on_takes,
                                .handle = on_handle,
                                .abandon = on_abandon,
+                               .free = on_free,
                                .is_elsewhere = true};
-}
-
-struct wk_http *wk_http_of(void *ctx)
-{
-    return ((struct handler *)ctx)->http;
 }
 
 const struct wk_http_stats *wk_http_stats(const struct wk_http *h)

@@ -46,20 +46,14 @@ struct wk_http_stats {
 };
 
 /* Reads worker.http. cfg and loop are borrowed for its life. NULL with *err filled: what is wrong, one
- * line that names worker.http[i].key. Gives: wk_http_free, when no core has its handlers any more. */
+ * line that names worker.http[i].key. Gives: wk_http_free, unless a core has its handlers. */
 struct wk_http *wk_http_new(const struct cfg *cfg, struct loop *loop, struct cfg_error *err);
 void wk_http_free(struct wk_http *h);
 
-/* For programs: makes the handlers of worker.http and gives them to the core, which frees them. *out is
- * what metrics are of, NULL if there are none; lent for the core's life. False with *err filled. */
-bool wk_http_load_all(struct wk_core *core, const struct wk_http **out,
-                      struct cfg_error *err) MUST_CHECK;
-
-/* The handlers, one for each entry, in order. */
+/* The handlers, one for each entry, in order. The last one's free is wk_http_free: a core that has one
+ * has all. */
 size_t wk_http_count(const struct wk_http *h);
 struct wk_handler wk_http_handler(struct wk_http *h, size_t i);
-/* Whose handler has this ctx? */
-struct wk_http *wk_http_of(void *ctx);
 
 const struct wk_http_stats *wk_http_stats(const struct wk_http *h);
 /* peal_worker_http_… */

@@ -15,6 +15,10 @@
 
 #define KEY_MAX 4096
 
+struct wk_signer {
+    EVP_MAC_CTX *keyed;
+};
+
 static bool read_file(struct wk_sign_key *key, const char *path, struct cfg_error *err)
 {
     static const char name[] = "worker.http_secret_file";
@@ -44,6 +48,35 @@ void wk_sign_key_fini(struct wk_sign_key *key)
     key->p = NULL;
 }
 
+/* ---- signing */
+
+struct wk_signer *wk_signer_new(const struct wk_sign_key *key)
+{
+    char digest[] = "SHA256";
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+                           OSSL_PARAM_construct_end()};
+    if (!key->p) return NULL;
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    struct wk_signer *s = x_calloc(1, sizeof(*s));
+    s->keyed = mac ? EVP_MAC_CTX_new(mac) : NULL;
+    EVP_MAC_free(mac);
+    if (!s->keyed || !EVP_MAC_init(s->keyed, (const unsigned char *)key->p, key->n, params))
+        log_fatal("OpenSSL gives no HMAC-SHA256");
+    return s;
+}
+
+void wk_signer_free(struct wk_signer *s)
+{
+    if (!s) return;
+    EVP_MAC_CTX_free(s->keyed);
+    x_free(s);
+}
+
+static bool update(EVP_MAC_CTX *ctx, const char *p, size_t n)
+{
+    return EVP_MAC_update(ctx, (const unsigned char *)p, n);
+}
+
 static void put_hex(char *to, const unsigned char *from, size_t n)
 {
     static const char hex[] = "0123456789abcdef";
@@ -54,24 +87,16 @@ static void put_hex(char *to, const unsigned char *from, size_t n)
     to[2 * n] = '\0';
 }
 
-void wk_sign(const struct wk_sign_key *key, int64_t t, struct str_view body, char out[WK_SIGN_MAX])
+void wk_sign(const struct wk_signer *s, int64_t t, struct str_view body, char out[WK_SIGN_MAX])
 {
     unsigned char mac[32];
     size_t n = 0;
-    char digest[] = "SHA256";
-    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
-                           OSSL_PARAM_construct_end()};
-    EVP_MAC *mac_type = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    EVP_MAC_CTX *ctx = mac_type ? EVP_MAC_CTX_new(mac_type) : NULL;
+    EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(s->keyed);
     int at = snprintf(out, WK_SIGN_MAX, "t=%lld", (long long)t);
-    const void *time = out + 2;
-    bool ok = ctx && EVP_MAC_init(ctx, (const unsigned char *)key->p, key->n, params) &&
-              EVP_MAC_update(ctx, time, (size_t)at - 2) &&
-              EVP_MAC_update(ctx, (const unsigned char *)".", 1) &&
-              EVP_MAC_update(ctx, (const unsigned char *)body.p, body.n) &&
-              EVP_MAC_final(ctx, mac, &n, sizeof(mac)) && n == sizeof(mac);
+    bool ok = ctx && update(ctx, out + 2, (size_t)at - 2) && update(ctx, ".", 1) &&
+              update(ctx, body.p, body.n) && EVP_MAC_final(ctx, mac, &n, sizeof(mac)) &&
+              n == sizeof(mac);
     EVP_MAC_CTX_free(ctx);
-    EVP_MAC_free(mac_type);
     if (!ok) log_fatal("OpenSSL gives no HMAC-SHA256");
     at += snprintf(out + at, (size_t)(WK_SIGN_MAX - at), ",v1=");
     put_hex(out + at, mac, sizeof(mac));
