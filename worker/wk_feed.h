@@ -72,6 +72,7 @@ struct wk_feed_stats {
     uint64_t finished, buried;    /* and confirmed */
     uint64_t fenced;              /* results dropped because the lease was gone */
     uint64_t bad;                 /* stream entries that are no items: to the dead letters */
+    uint64_t unsendable;          /* effects left out: larger than bus.max_message, or a name is */
     uint64_t repeats;             /* known to be done already, by their item's number */
     uint64_t leases, lost, given; /* taken, lost, given back */
     uint64_t partitions, in_hand; /* now */

@@ -3,6 +3,7 @@
  *   wk_redis_read.c   reading streams
  *   wk_redis_act.c    results
  *   wk_janitor.c      sockets whose gateway is gone
+ *   wk_words.c        a command that is put together
  *   wk_scripts.c      what runs in Redis
  *
  * A script is called by its hash once Redis has told that, else by its text; if Redis has forgotten it, the
@@ -10,7 +11,6 @@
 
 /* System */
 #include <assert.h>
-#include <stdarg.h>
 #include <stdio.h>
 /* Util */
 #include "util/log.h"
@@ -20,55 +20,12 @@
 #include "wk_scripts.h"
 
 #define REPLY_MAX (64u << 20) /* notes of sockets may be large, and some come at once */
-#define WORDS_KEPT (1u << 20)
 #define READ_REPLY_SPARE (64u << 20)
 #define WORDS_MAX (96u << 20) /* a batch's results are bounded well below */
 #define REFUSED_PAUSE_MS 100u
 #define LOG_MS 10000u
 #define PATIENCE_MS 1000u /* behind two of the longest pauses between attempts to connect */
 #define PATIENCE_MAX_MS 10000u
-
-/* ---- words */
-
-void wk_words_clear(struct wk_words *w)
-{
-    buf_clear(&w->bytes);
-    w->n = 0;
-    w->is_full = false;
-}
-
-void wk_words_end(struct wk_words *w, size_t from)
-{
-    if (w->n == w->cap) {
-        w->cap = w->cap ? w->cap * 2 : 64;
-        w->v = x_realloc(w->v, w->cap * sizeof(*w->v));
-    }
-    w->v[w->n++] = (struct wk_word){from, w->bytes.n - from};
-}
-
-void wk_words_add(struct wk_words *w, struct str_view word)
-{
-    size_t from = w->bytes.n;
-    w->is_full |= !buf_add_sv(&w->bytes, word);
-    wk_words_end(w, from);
-}
-
-void wk_words_addf(struct wk_words *w, const char *fmt, ...)
-{
-    char text[200];
-    va_list ap;
-    va_start(ap, fmt);
-    int n = vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
-    assert(n >= 0 && (size_t)n < sizeof(text));
-    wk_words_add(w, sv_make(text, (size_t)n));
-}
-
-void wk_words_fini(struct wk_words *w)
-{
-    buf_fini(&w->bytes);
-    x_free(w->v);
-}
 
 /* ---- scripts */
 
@@ -94,14 +51,7 @@ void wk_redis_begin(struct wk_redis *r, unsigned script, unsigned nkeys)
 
 void wk_redis_send(struct wk_redis *r, redis_reply_cb cb, void *arg)
 {
-    struct wk_words *w = &r->words;
-    assert(!w->is_full);
-    struct str_view *argv = x_calloc(w->n, sizeof(*argv));
-    for (size_t i = 0; i < w->n; i++)
-        argv[i] = sv_make(w->bytes.p ? w->bytes.p + w->v[i].at : "", w->v[i].n);
-    redis_link_command(r->commands, cb, arg, w->n, argv);
-    x_free(argv);
-    if (w->bytes.cap > WORDS_KEPT) buf_fini(&w->bytes);
+    wk_words_send(&r->words, r->commands, cb, arg);
 }
 
 bool wk_redis_is_good(struct wk_redis *r, unsigned script, const struct redis_reply *reply)
@@ -247,21 +197,6 @@ static void on_beaten(const struct redis_reply *reply, void *arg)
         r->store.events->beaten(r->store.arg, NULL, 0);
 }
 
-static void add_name(struct wk_redis *r, bool (*name)(struct buf *, struct str_view))
-{
-    size_t from = r->words.bytes.n;
-    r->words.is_full |= !name(&r->words.bytes, r->key);
-    wk_words_end(&r->words, from);
-}
-
-static void add_part(struct wk_redis *r, bool (*name)(struct buf *, struct str_view, unsigned),
-                     unsigned partition)
-{
-    size_t from = r->words.bytes.n;
-    r->words.is_full |= !name(&r->words.bytes, r->key, partition);
-    wk_words_end(&r->words, from);
-}
-
 static void beat(struct wk_store *store, bool is_member, const struct wk_lease_ask *asks)
 {
     static const char wants[] = {'L', 'T', 'H', 'G'}; /* as enum wk_lease_want */
@@ -269,12 +204,12 @@ static void beat(struct wk_store *store, bool is_member, const struct wk_lease_a
     struct wk_words *w = &r->words;
     unsigned n = (unsigned)r->cfg->work_partitions;
     wk_redis_begin(r, WK_SCRIPT_BEAT, 2 + 3 * n);
-    add_name(r, bus_name_workers);
-    add_name(r, bus_name_partitions);
+    wk_words_add_name(w, bus_name_workers, r->key);
+    wk_words_add_name(w, bus_name_partitions, r->key);
     for (unsigned p = 0; p < n; p++) {
-        add_part(r, bus_name_lease, p);
-        add_part(r, bus_name_tries, p);
-        add_part(r, bus_name_work, p);
+        wk_words_add_part(w, bus_name_lease, r->key, p);
+        wk_words_add_part(w, bus_name_tries, r->key, p);
+        wk_words_add_part(w, bus_name_work, r->key, p);
     }
     wk_words_add(w, r->uid);
     wk_words_addf(w, "%lld", (long long)r->cfg->worker_lease_time);

@@ -54,12 +54,6 @@ static void on_orphan(const struct redis_reply *reply, void *arg)
         x_free(g);
 }
 
-static void add_name(struct wk_words *w, bool fits, size_t from)
-{
-    w->is_full |= !fits;
-    wk_words_end(w, from);
-}
-
 static void add_item(struct wk_redis *r, struct work_item *item, struct str_view gateway)
 {
     struct str_view v[WORK_FIELDS_MAX];
@@ -93,14 +87,10 @@ static void submit(struct gone *g, struct str_view field, struct str_view value)
     if (work_note_decode(&item, field, value, &text, &why)) {
         unsigned p = work_partition(item.sid, (unsigned)r->cfg->work_partitions);
         wk_redis_begin(r, WK_SCRIPT_ORPHAN, 4);
-        size_t from = w->bytes.n;
-        add_name(w, bus_name_sockets(&w->bytes, r->key, name_of(g)), from);
-        from = w->bytes.n;
-        add_name(w, bus_name_work(&w->bytes, r->key, p), from);
-        from = w->bytes.n;
-        add_name(w, bus_name_lease(&w->bytes, r->key, 0), from);
-        from = w->bytes.n;
-        add_name(w, bus_name_node(&w->bytes, r->key, name_of(g)), from);
+        wk_words_add_node(w, bus_name_sockets, r->key, name_of(g));
+        wk_words_add_part(w, bus_name_work, r->key, p);
+        wk_words_add_part(w, bus_name_lease, r->key, 0);
+        wk_words_add_node(w, bus_name_node, r->key, name_of(g));
         wk_words_addf(w, "%.*s %llu", SV_ARG(r->uid),
                       (unsigned long long)wk_stream_epoch(r->feed, 0));
         wk_words_add(w, field);

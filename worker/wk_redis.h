@@ -5,9 +5,9 @@
 #include "cluster/bus_names.h"
 #include "cluster/cfg.h"
 #include "io/loop.h"
-#include "io/redis_link.h"
 #include "wk_feed_redis.h"
 #include "wk_stream.h"
+#include "wk_words.h"
 
 #define WK_SCRIPT_SHA 40
 
@@ -16,16 +16,6 @@ struct wk_script {
     char sha[WK_SCRIPT_SHA + 1]; /* "": Redis is not known to have it */
 };
 enum { WK_SCRIPT_BEAT, WK_SCRIPT_ACT, WK_SCRIPT_ORPHAN, WK_SCRIPTS };
-
-/* Words of a command that is being put together. */
-struct wk_words {
-    struct buf bytes;
-    struct wk_word {
-        size_t at, n;
-    } * v;
-    size_t n, cap;
-    bool is_full;
-};
 
 struct wk_redis {
     struct wk_store store;
@@ -51,7 +41,6 @@ struct wk_redis {
 
     uint64_t logged_at;
     bool has_been_beaten; /* the number of partitions is right */
-    uint64_t unsendable;  /* effects that no channel takes */
 
     /* --- wk_janitor.c */
     uint64_t sweep_at;
@@ -60,14 +49,7 @@ struct wk_redis {
     char cursor[24];
 };
 
-/* Words: begin with the script, then keys and arguments. */
-void wk_words_clear(struct wk_words *w);
-void wk_words_add(struct wk_words *w, struct str_view word);
-void wk_words_addf(struct wk_words *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* What has been appended to w->bytes since `from` is a word. */
-void wk_words_end(struct wk_words *w, size_t from);
-void wk_words_fini(struct wk_words *w);
-/* Sends r->words, which began with wk_redis_begin. */
+/* r->words begin with the script and the number of its keys; keys and arguments follow. */
 void wk_redis_begin(struct wk_redis *r, unsigned script, unsigned nkeys);
 void wk_redis_send(struct wk_redis *r, redis_reply_cb cb, void *arg);
 /* The answer of a script: is it one that can be used? Else why not is logged, and commands wait a little;

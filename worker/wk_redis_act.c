@@ -39,10 +39,8 @@ static bool add_effect(struct wk_redis *r, const struct wk_effect *e)
     buf_fini(&name);
     buf_fini(&bytes);
     if (fits) return true;
-    w->n = words;
-    w->bytes.n = start;
-    w->is_full = false;
-    r->unsendable++;
+    wk_words_cut(w, words, start);
+    r->feed->stats.unsendable++;
     wk_redis_log(r, "an effect is left out",
                  SV("it is larger than bus.max_message, or its name is"));
     return false;
@@ -52,13 +50,10 @@ static bool add_effect(struct wk_redis *r, const struct wk_effect *e)
 static void add_effects(struct wk_redis *r, const struct wk_result *result)
 {
     struct wk_words *w = &r->words;
-    size_t word = w->n, n = 0;
-    wk_words_add(w, SV(""));
+    size_t word = wk_words_reserve(w), n = 0;
     for (size_t i = 0; i < result->n; i++)
         n += add_effect(r, &result->v[i]);
-    size_t from = w->bytes.n;
-    w->is_full |= !buf_addf(&w->bytes, "%zu", n);
-    w->v[word] = (struct wk_word){from, w->bytes.n - from};
+    wk_words_fill(w, word, n);
 }
 
 static void add_act(struct wk_redis *r, const struct wk_act *a)
@@ -132,17 +127,12 @@ void wk_redis_act(struct wk_store *store, struct wk_batch *b)
 {
     struct wk_redis *r = (struct wk_redis *)store;
     struct wk_words *w = &r->words;
-    bool (*const names[])(struct buf *, struct str_view, unsigned) = {
-        bus_name_lease, bus_name_work, bus_name_tries, bus_name_held};
     wk_redis_begin(r, WK_SCRIPT_ACT, 5);
-    for (size_t i = 0; i < 4; i++) {
-        size_t from = w->bytes.n;
-        w->is_full |= !names[i](&w->bytes, r->key, b->partition);
-        wk_words_end(w, from);
-    }
-    size_t from = w->bytes.n;
-    w->is_full |= !bus_name_dead(&w->bytes, r->key);
-    wk_words_end(w, from);
+    wk_words_add_part(w, bus_name_lease, r->key, b->partition);
+    wk_words_add_part(w, bus_name_work, r->key, b->partition);
+    wk_words_add_part(w, bus_name_tries, r->key, b->partition);
+    wk_words_add_part(w, bus_name_held, r->key, b->partition);
+    wk_words_add_name(w, bus_name_dead, r->key);
     wk_words_addf(w, "%.*s %llu", SV_ARG(r->uid), (unsigned long long)b->epoch);
     wk_words_add(w, r->uid);
     wk_words_addf(w, "%u", b->partition);
@@ -152,9 +142,7 @@ void wk_redis_act(struct wk_store *store, struct wk_batch *b)
         wk_words_addf(w, "%llu", (unsigned long long)r->round);
     else
         wk_words_add(w, SV(""));
-    from = w->bytes.n;
-    w->is_full |= !bus_name_direct(&w->bytes, r->key, SV(""));
-    wk_words_end(w, from);
+    wk_words_add_node(w, bus_name_direct, r->key, SV(""));
     for (size_t i = 0; i < b->n; i++)
         add_act(r, &b->v[i]);
     struct asked *asked = x_malloc(sizeof(*asked));

@@ -1,10 +1,6 @@
 /* Reading streams. What comes is hostile: names that were not asked for, ids that are none, entries with
  * too many fields. Whatever cannot be given on as an entry is passed over; what can, the feed judges. */
 
-/* System */
-#include <assert.h>
-/* Util */
-#include "util/x_alloc.h"
 /* Worker */
 #include "wk_redis.h"
 
@@ -89,19 +85,11 @@ void wk_redis_read(struct wk_store *store, const struct wk_store_cursor *v, size
     wk_words_add(w, SV("BLOCK"));
     wk_words_addf(w, "%u", wait < BLOCK_MS ? (unsigned)wait : BLOCK_MS);
     wk_words_add(w, SV("STREAMS"));
-    for (size_t i = 0; i < n; i++) {
-        size_t from = w->bytes.n;
-        w->is_full |= !bus_name_work(&w->bytes, r->key, v[i].partition);
-        wk_words_end(w, from);
-    }
+    for (size_t i = 0; i < n; i++)
+        wk_words_add_part(w, bus_name_work, r->key, v[i].partition);
     for (size_t i = 0; i < n; i++)
         wk_words_addf(w, "%llu-%llu", (unsigned long long)v[i].behind.ms,
                       (unsigned long long)v[i].behind.seq);
-    assert(!w->is_full); /* names and numbers are bounded */
-    struct str_view *argv = x_calloc(w->n, sizeof(*argv));
-    for (size_t i = 0; i < w->n; i++)
-        argv[i] = sv_make(w->bytes.p + w->v[i].at, w->v[i].n);
-    redis_link_command(r->reader, on_read, r, w->n, argv);
+    wk_words_send(w, r->reader, on_read, r);
     redis_link_flush(r->reader);
-    x_free(argv);
 }

@@ -218,6 +218,35 @@ static void test_a_fenced_result_has_no_effect(void **state)
     UNTIL(fixture, a.feed->stats.finished == 1);
 }
 
+/* Others were asked for as well: they leave, and the item is done. */
+static void test_an_effect_that_no_message_takes(void **state)
+{
+    char json[2000];
+    struct wk_result r;
+    struct node_cmd c = {.type = NODE_ACK, .nsp = SV("/"), .sid = SV("s")};
+    struct node_cmd small = {.type = NODE_ACK, .nsp = SV("/"), .sid = SV("s"), .json = SV("[1]")};
+    (void)state;
+    snprintf(json, sizeof(json), "[\"%01500d\"]", 0);
+    c.json = sv_of(json);
+    fixture_set(fixture, "bus.max_message=1024");
+    serve();
+    fixture_link(fixture, &fixture->two, "gateway");
+    UNTIL(fixture, fixture->two.ups == 1);
+    struct str_view channel = SV("k-peal-direct#g");
+    redis_link_subscribe(fixture->two.link, false, &channel, 1);
+    UNTIL(fixture, fixture->two.subscribed == 1);
+    start(&a, "A");
+    add("g-1");
+    UNTIL(fixture, a.n == 1);
+    wk_result_init(&r);
+    assert_true(wk_result_direct(&r, SV("g"), &c, 4096));
+    assert_true(wk_result_direct(&r, SV("other"), &small, 4096));
+    assert_true(wk_result_direct(&r, SV("g"), &small, 4096));
+    a.feed->ops->finish(a.feed, &a.tickets[0], &r);
+    UNTIL(fixture, a.feed->stats.finished == 1 && fixture->two.messages == 1);
+    assert_int_equal(a.feed->stats.unsendable, 1);
+}
+
 static int stepped;
 
 static void on_stepped(void *arg, enum wk_stepped how)
@@ -522,6 +551,7 @@ int main(void)
         TEST(test_takes_all_and_finishes_once),
         TEST(test_shares_and_gives_back),
         TEST(test_a_fenced_result_has_no_effect),
+        TEST(test_an_effect_that_no_message_takes),
         TEST(test_steps_are_heard_or_not),
         TEST(test_suspects_come_one_at_a_time),
         TEST(test_what_is_no_item_is_buried),
