@@ -1,255 +1,39 @@
-/* Design notes
+/* Where items become jobs, and what moves them on.
  *
- * A job is moved on in the turn's end only (`advance`): callbacks mark it ready. So a handler may
+ *   wk_line.c     a socket's jobs in their order
+ *   wk_job_run.c  attempts: a job and its handler
+ *   wk_job.c      what a handler asks for
+ *   wk_job_end.c  the effects leave, joins first; the item is away, or buried
+ *
+ * A job is moved on in the turn's end only (wk_job_advance): callbacks mark it ready. So a handler may
  * end its job inside handle(), and a feed may revoke inside anything, and no pointer goes bad
  * under them.
  *
  * Revoking a partition raises its epoch; jobs that came under another one are void, which the next
  * turn's end acts upon. Items that come back with a new lease have the new epoch and are told
- * apart.
- *
- * An emit to a room that stands in front of the join of that room, with one behind it, too, is
- * heard by the socket twice: the join goes first, the emits leave together. That is the price of
- * effects that happen once. */
+ * apart. */
 
 /* System */
 #include <assert.h>
 /* Third party */
 #include <utlist.h>
 /* Util */
-#include "util/id.h"
 #include "util/log.h"
 #include "util/x_alloc.h"
-/* Cluster */
-#include "cluster/node_cmd.h"
 /* This process */
 #include "wk_core_parts.h"
 
 #define RUNS_A_TURN 256 /* jobs moved on before I/O has its turn again */
 #define LEASE_LOOK_MS 50
 
-/* ---- a job's end */
+/* ---- handlers */
 
-static void job_free(struct wk_job *job)
-{
-    struct wk_core *core = job->core;
-    struct wk_job *found = NULL;
-    if (job->line) wk_line_remove(job);
-    if (job->is_ready) DL_DELETE2(core->ready, job, ready_prev, ready_next);
-    HASH_FIND(hh, core->syncs, &job->token, sizeof(job->token), found);
-    if (found == job) HASH_DELETE(hh, core->syncs, job);
-    if (job->state == WK_JOB_RUNS) core->stats.running--;
-    wheel_drop(loop_wheel(core->loop), &job->timer);
-    DL_DELETE(core->jobs, job);
-    core->stats.jobs--;
-    wk_job_clear(job);
-    wk_result_fini(&job->result);
-    wk_result_fini(&job->early);
-    x_free(job->data);
-    x_free(job->item);
-    x_free(job);
-}
-
-static void log_buried(const struct wk_job *job, struct str_view why)
-{
-    struct log_line l;
-    log_begin(&l, LOG_WARN, "an item is given up: to the dead letters");
-    log_kv(&l, "item", job->item->id);
-    log_kv(&l, "nsp", job->item->nsp);
-    log_kv_c(&l, "type", work_type_name(job->item->type));
-    log_kv(&l, "event", job->item->event);
-    log_kv(&l, "why", why);
-    log_kv_u64(&l, "attempts", job->attempt);
-    log_end(&l);
-}
-
-static void bury(struct wk_job *job, struct str_view why)
-{
-    struct wk_core *core = job->core;
-    char *kept = x_memdup(why.p, why.n); /* may be the job's own, which clearing frees */
-    wk_job_answer_error(job, "handler_failed", "the handler has failed");
-    log_buried(job, sv_make(kept, why.n));
-    core->feed->ops->bury(core->feed, &job->ticket, job->item, sv_make(kept, why.n), job->attempt,
-                          &job->result);
-    core->stats.buried++;
-    x_free(kept);
-    job_free(job);
-}
-
-static void finish(struct wk_job *job)
-{
-    struct wk_core *core = job->core;
-    core->feed->ops->finish(core->feed, &job->ticket, &job->result);
-    wk_line_set_data(job);
-    core->stats.done++;
-    job_free(job);
-}
-
-/* ---- joins before emits */
-
-static void on_timer(struct wheel_entry *e)
-{
-    struct wk_job *job = (struct wk_job *)((char *)e - offsetof(struct wk_job, timer));
-    if (job->state == WK_JOB_SYNCS) {
-        job->core->stats.syncs_late++;
-        wk_job_set_state(job, WK_JOB_HEARD);
-    }
-    wk_job_make_ready(job);
-}
-
-static void on_step(void *arg, enum wk_stepped how)
-{
-    struct wk_job *job = arg;
-    struct wk_core *core = job->core;
-    if (job->state == WK_JOB_STEPS && how == WK_STEP_TAKEN && !job->is_heard) {
-        wk_job_set_state(job, WK_JOB_SYNCS);
-        wheel_set(loop_wheel(core->loop), &job->timer, loop_now(core->loop) + WK_SYNC_MS);
-        return;
-    }
-    if (job->state == WK_JOB_STEPS)
-        wk_job_set_state(job, how == WK_STEP_REFUSED ? WK_JOB_VOID : WK_JOB_HEARD);
-    wk_job_make_ready(job);
-}
-
-void wk_core_synced(struct wk_core *core, uint64_t token)
-{
-    struct wk_job *job = NULL;
-    HASH_FIND(hh, core->syncs, &token, sizeof(token), job);
-    if (!job) return;
-    job->is_heard = true;
-    if (job->state != WK_JOB_SYNCS) return; /* the feed's answer is still to come */
-    wk_job_set_state(job, WK_JOB_HEARD);
-    wk_job_make_ready(job);
-}
-
-void wk_core_direct(struct wk_core *core, struct str_view bytes)
-{
-    struct node_cmd c;
-    struct node_cmd_space space;
-    const char *why;
-    while (node_cmd_next(&bytes, &c, &space, &why))
-        if (c.type == NODE_SYNCED) wk_core_synced(core, c.token);
-}
-
-static bool begin_attempt(struct wk_job *job)
-{
-    struct node_cmd admit = {.type = NODE_ADMIT};
-    return !wk_job_asks(job) ||
-           (wk_job_own(job, &job->result, &admit) && wk_job_own(job, &job->early, &admit));
-}
-
-static bool add_last(struct wk_job *job, bool syncs)
-{
-    struct node_cmd end = {.type = NODE_DISCONNECT, .close = job->closes};
-    struct node_cmd sync = {
-        .type = NODE_SYNC, .from = job->core->bus->uid, .token = job->core->next_token};
-    if (job->refusal.p && !wk_job_add_refusal(job)) return false;
-    if (job->disconnects && !wk_job_own(job, &job->result, &end)) return false;
-    return !syncs || wk_job_own(job, &job->early, &sync);
-}
-
-/* The handler is done: its effects leave, at once or in two parts. */
-static void settle(struct wk_job *job)
-{
-    struct wk_core *core = job->core;
-    bool syncs = !job->refusal.p && (job->needs_sync || (wk_job_asks(job) && job->emits));
-    if (!add_last(job, syncs)) {
-        bury(job, SV("too many effects, or too large"));
-        return;
-    }
-    if (!syncs) {
-        finish(job);
-        return;
-    }
-    job->token = core->next_token++;
-    HASH_ADD(hh, core->syncs, token, sizeof(job->token), job);
-    core->stats.syncs++;
-    wk_job_set_state(job, WK_JOB_STEPS);
-    core->feed->ops->step(core->feed, &job->ticket, &job->early, on_step, job);
-}
-
-/* ---- attempts */
-
-static void settle_failure(struct wk_job *job)
-{
-    struct wk_core *core = job->core;
-    core->stats.failures++;
-    if (job->how == WK_FATAL || job->attempt >= (unsigned)core->cfg->worker_attempts) {
-        bury(job, sv_of(job->why));
-        return;
-    }
-    uint32_t chance;
-    id_random_bytes(&chance, sizeof(chance));
-    backoff_failed(&job->backoff);
-    log_debug("attempt %u of item %.*s failed: %s", job->attempt, SV_ARG(job->item->id), job->why);
-    wk_job_clear(job);
-    wk_job_set_state(job, WK_JOB_PAUSED);
-    wheel_set(loop_wheel(core->loop), &job->timer,
-              loop_now(core->loop) + backoff_pause(&job->backoff, chance));
-}
-
-static const struct wk_handler *handler_of(const struct wk_core *core, const struct work_item *item)
+const struct wk_handler *wk_core_handler_of(const struct wk_core *core,
+                                            const struct work_item *item)
 {
     for (size_t i = 0; i < core->nhandlers; i++)
         if (core->handlers[i].takes(core->handlers[i].ctx, item)) return &core->handlers[i];
     return NULL;
-}
-
-/* A connect or a disconnect that nobody wants to know of is no mistake. A connect that asks is not
- * let in by default. */
-static void no_handler(struct wk_job *job)
-{
-    const struct work_item *item = job->item;
-    if (item->type == WORK_EVENT || wk_job_asks(job)) {
-        job->core->stats.unhandled++;
-        wk_job_answer_error(job, "no_handler", "no handler takes this event");
-    }
-    finish(job);
-}
-
-static void run(struct wk_job *job)
-{
-    struct wk_core *core = job->core;
-    if (!core->feed->ops->is_mine(core->feed, job->ticket.partition)) {
-        /* Revoking follows, or the lease is renewed a little late. */
-        core->waits_for_lease = true;
-        return;
-    }
-    if (job->deaths > (unsigned)core->cfg->worker_attempts) {
-        bury(job, SV("workers have died while they had it in hand"));
-        return;
-    }
-    wk_line_show_data(job);
-    job->handler = handler_of(core, job->item);
-    if (!job->handler) {
-        no_handler(job);
-        return;
-    }
-    if (job->state == WK_JOB_PAUSED) {
-        job->attempt++;
-        core->stats.retries++;
-    }
-    if (!begin_attempt(job)) {
-        bury(job, SV("too many effects, or too large"));
-        return;
-    }
-    wk_job_set_state(job, WK_JOB_RUNS);
-    job->handler->handle(job->handler->ctx, job);
-}
-
-static void advance(struct wk_job *job)
-{
-    switch (job->state) {
-    case WK_JOB_WAITS:
-    case WK_JOB_PAUSED: run(job); break;
-    case WK_JOB_ENDED: job->has_failed ? settle_failure(job) : settle(job); break;
-    case WK_JOB_HEARD: finish(job); break;
-    case WK_JOB_VOID:
-        if (job->line) job->core->stats.dropped++; /* a step that was refused */
-        job_free(job);
-        break;
-    default: assert(!"nothing to do for this job");
-    }
 }
 
 /* ---- what is void */
@@ -262,7 +46,7 @@ static void drop(struct wk_job *job)
     if (job->state == WK_JOB_VOID && !job->line) return;
     job->core->stats.dropped++;
     if (!is_held) {
-        job_free(job);
+        wk_job_free(job);
         return;
     }
     wk_job_set_state(job, WK_JOB_VOID);
@@ -286,23 +70,7 @@ static void on_item(void *arg, const struct wk_ticket *t, const struct work_item
 {
     struct wk_core *core = arg;
     assert(t->partition < WK_PARTITIONS_MAX);
-    struct wk_job *job = x_calloc(1, sizeof(*job));
-    job->core = core;
-    job->state = WK_JOB_WAITS;
-    job->ticket = *t;
-    job->epoch = core->epochs[t->partition];
-    job->deaths = deaths;
-    job->attempt = deaths ? deaths : 1;
-    job->item = work_item_new(item);
-    job->timer.fire = on_timer;
-    job->backoff = (struct backoff){.min = (uint64_t)core->cfg->worker_retry_min,
-                                    .max = (uint64_t)core->cfg->worker_retry_max};
-    wk_result_init(&job->result);
-    wk_result_init(&job->early);
-    DL_APPEND(core->jobs, job);
-    core->stats.items++;
-    core->stats.jobs++;
-    wk_line_add(core, job);
+    wk_line_add(core, wk_job_new(core, t, item, deaths));
 }
 
 static void on_revoked(void *arg, unsigned partition)
@@ -320,7 +88,7 @@ static void on_stopped(void *arg)
 
 static bool on_can_kill(void *arg, const struct work_item *item)
 {
-    const struct wk_handler *handler = handler_of(arg, item);
+    const struct wk_handler *handler = wk_core_handler_of(arg, item);
     return handler && !handler->is_elsewhere;
 }
 
@@ -358,7 +126,7 @@ bool wk_core_flush(struct wk_core *core)
         struct wk_job *job = core->ready;
         DL_DELETE2(core->ready, job, ready_prev, ready_next);
         job->is_ready = false;
-        advance(job);
+        wk_job_advance(job);
     }
     if (core->waits_for_lease && !wheel_is_set(&core->lease_timer))
         wheel_set(wheel, &core->lease_timer, loop_now(core->loop) + LEASE_LOOK_MS);
@@ -435,7 +203,7 @@ void wk_core_free(struct wk_core *core)
         if (core->handlers[i].free) core->handlers[i].free(core->handlers[i].ctx);
     if (core->feed) core->feed->ops->free(core->feed);
     while (core->jobs)
-        job_free(core->jobs);
+        wk_job_free(core->jobs);
     wk_line_free_all(core);
     wheel_drop(wheel, &core->lease_timer);
     wheel_drop(wheel, &core->stop_timer);

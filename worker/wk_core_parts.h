@@ -1,4 +1,4 @@
-/* What wk_core.c, wk_line.c and wk_job.c share; nobody else includes it. */
+/* What wk_core.c, wk_line.c and wk_job*.c share; nobody else includes it. */
 #ifndef PEAL_WK_CORE_PARTS_H
 #define PEAL_WK_CORE_PARTS_H
 
@@ -50,7 +50,7 @@ struct wk_job {
     struct wheel_entry timer; /* PAUSED, SYNCS */
 
     /* What the handler has asked for; emptied before each attempt. */
-    struct wk_result result; /* all effects but the last ones, which wk_core.c adds */
+    struct wk_result result; /* all effects but the last ones, which wk_job_end.c adds */
     struct wk_result early;  /* the joins once more, for a step */
     struct wk_name *joined;  /* rooms, as long as they are not left again */
     size_t njoined;
@@ -107,6 +107,10 @@ struct wk_core {
     struct wk_core_stats stats;
 };
 
+/* wk_core.c: who takes items like this one; NULL: nobody. */
+const struct wk_handler *wk_core_handler_of(const struct wk_core *core,
+                                            const struct work_item *item);
+
 /* wk_line.c: the order of a socket's jobs, and what is remembered of its data. */
 
 /* A job comes last in its socket's line. */
@@ -121,6 +125,25 @@ void wk_line_show_data(struct wk_job *job);
 void wk_line_free_all(struct wk_core *core);
 /* The timer of the idle ones. */
 void wk_line_on_timer(struct wheel_entry *e);
+
+/* wk_job_run.c */
+
+/* In no line yet. Copies the item. */
+struct wk_job *wk_job_new(struct wk_core *core, const struct wk_ticket *t,
+                          const struct work_item *item, unsigned deaths);
+/* It leaves its line and everything else. */
+void wk_job_free(struct wk_job *job);
+/* In the turn's end: one that was ready goes on, or is gone. */
+void wk_job_advance(struct wk_job *job);
+
+/* wk_job_end.c: each of these ends the job, settle perhaps later. */
+
+/* The handler is done: its effects leave, at once or in two parts. */
+void wk_job_settle(struct wk_job *job);
+/* All that is asked for leaves, and the item is away. */
+void wk_job_finish(struct wk_job *job);
+/* Given up. why may be the job's own. */
+void wk_job_bury(struct wk_job *job, struct str_view why);
 
 /* wk_job.c */
 
