@@ -18,6 +18,7 @@
 #include "worker/wk_core.h"
 #include "worker/wk_feed_local.h"
 #include "worker/wk_handlers.h"
+#include "worker/wk_metrics.h"
 #include "worker/wk_server.h"
 /* This process */
 #include "peal_serve.h"
@@ -27,6 +28,7 @@ struct serve {
     /* One of the two, or neither if no handlers are named. */
     struct worker *worker; /* on Redis */
     struct wk_core *core;  /* at the end of the gateway's way out */
+    const struct wk_http *http; /* the core's; NULL: no backends */
     struct work_out *out;
     bool is_stopping, has_stopped;
 };
@@ -48,7 +50,6 @@ static void on_close(void *ctx)
 static bool open_local(struct serve *s, struct gateway *gw, struct loop *loop,
                        struct cfg_error *err)
 {
-    const struct wk_http *http;
     struct bus *bus = gw_bus(gw);
     s->core = wk_core_new(s->cfg, loop, bus, gw_questions(gw), err);
     if (!s->core) return false;
@@ -56,7 +57,7 @@ static bool open_local(struct serve *s, struct gateway *gw, struct loop *loop,
     wk_core_set_feed(s->core,
                      wk_feed_local_new(s->cfg, s->out, bus, &wk_core_feed_events, s->core));
     gw_node_cmd_on_synced(gw, on_synced, s);
-    if (wk_handlers_add(s->core, s->cfg, &http, err)) return true;
+    if (wk_handlers_add(s->core, s->cfg, &s->http, err)) return true;
     on_close(s);
     return false;
 }
@@ -77,6 +78,13 @@ static bool on_flush(void *ctx)
     if (!s->core) return false;
     bool more = s->out->ops->flush(s->out);
     return wk_core_flush(s->core) || more;
+}
+
+static void on_metrics(void *ctx, struct prom_text *p)
+{
+    struct serve *s = ctx;
+    if (s->worker) wk_server_write_metrics(s->worker, p);
+    if (s->core) wk_metrics_write(p, s->core, s->http);
 }
 
 static void on_stopped(void *arg)
@@ -100,8 +108,12 @@ static bool on_finish(void *ctx)
 int peal_serve_main(int argc, char **argv)
 {
     static struct serve serve;
-    const struct gw_handler handler = {
-        .ctx = &serve, .open = on_open, .flush = on_flush, .finish = on_finish, .close = on_close};
+    const struct gw_handler handler = {.ctx = &serve,
+                                       .open = on_open,
+                                       .flush = on_flush,
+                                       .finish = on_finish,
+                                       .metrics = on_metrics,
+                                       .close = on_close};
     struct cfg cfg;
     int code = 0;
     if (!program_configure(

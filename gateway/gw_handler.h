@@ -23,6 +23,7 @@ struct gateway;
 struct gw_cluster_ask;
 struct gw_socket;
 struct loop;
+struct prom_text;
 struct work_out;
 
 struct gw_event {
@@ -58,6 +59,8 @@ struct gw_handler {
     /* The gateway stops and has no client left; asked in each turn's end until the answer is true: nothing is
      * in hand any more. gateway.shutdown_timeout ends that, too. */
     bool (*finish)(void *ctx);
+    /* Appends metrics of its own to the gateway's. */
+    void (*metrics)(void *ctx, struct prom_text *p);
     /* If open was good: the last call, before the way to workers and the bus go. */
     void (*close)(void *ctx);
 };

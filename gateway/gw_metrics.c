@@ -13,6 +13,7 @@
 #include "cluster/work_out.h"
 /* Gateway */
 #include "gw_auth.h"
+#include "gw_handler.h"
 #include "gw_metrics.h"
 #include "gw_nsp.h"
 
@@ -238,5 +239,7 @@ bool gw_metrics_write(struct gateway *gw, bool is_ready, struct buf *out)
     write_bus(&p, &gw->bus->stats);
     write_work(&p, gw);
     write_process(&p, gw);
+    if (gw->handler_is_open && gw->handler && gw->handler->metrics)
+        gw->handler->metrics(gw->handler->ctx, &p);
     return !p.cut;
 }

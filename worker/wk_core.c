@@ -218,6 +218,11 @@ const struct wk_core_stats *wk_core_stats(const struct wk_core *core)
     return &core->stats;
 }
 
+const struct wk_feed_stats *wk_core_feed_stats(const struct wk_core *core)
+{
+    return &core->feed->stats;
+}
+
 const char *wk_core_trouble(const struct wk_core *core)
 {
     return core->feed ? core->feed->ops->trouble(core->feed) : NULL;

@@ -59,6 +59,7 @@ void wk_core_stop(struct wk_core *core, void (*stopped)(void *arg), void *arg);
 void wk_core_free(struct wk_core *core);
 
 const struct wk_core_stats *wk_core_stats(const struct wk_core *core);
+const struct wk_feed_stats *wk_core_feed_stats(const struct wk_core *core); /* if it has a feed */
 /* Why items are not handled now; NULL: no reason. Static words. */
 const char *wk_core_trouble(const struct wk_core *core);
 

@@ -17,6 +17,7 @@
 /* Worker */
 #include "wk_feed_redis.h"
 #include "wk_handlers.h"
+#include "wk_metrics.h"
 #include "wk_worker.h"
 
 /* ---- the bus's events */
@@ -125,6 +126,11 @@ void wk_server_stop(struct worker *w, void (*stopped)(void *arg), void *arg)
 {
     w->is_stopping = true;
     wk_core_stop(w->core, stopped, arg);
+}
+
+void wk_server_write_metrics(const struct worker *w, struct prom_text *p)
+{
+    wk_metrics_write(p, w->core, w->http);
 }
 
 void wk_server_free(struct worker *w)

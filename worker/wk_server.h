@@ -5,7 +5,7 @@
 
 #include "cluster/cfg.h"
 #include "io/loop.h"
-#include "util/buf.h"
+#include "proto/prom_text.h"
 
 struct wk_core;
 struct worker;
@@ -21,12 +21,8 @@ struct worker *wk_server_new(const struct cfg *cfg, struct loop *loop, wk_handle
                              bool has_admin, struct cfg_error *err);
 /* Finishes what is in hand, for at most worker.shutdown_timeout, gives leases back, then tells. */
 void wk_server_stop(struct worker *w, void (*stopped)(void *arg), void *arg);
+void wk_server_write_metrics(const struct worker *w, struct prom_text *p);
 void wk_server_free(struct worker *w);
-
-/* Why it handles nothing now: appends JSON strings, comma-separated; nothing if there is no reason. */
-void wk_server_reasons(const struct worker *w, struct buf *out);
-/* Its metrics as Prometheus has them. */
-bool wk_server_write_metrics(struct worker *w, struct buf *out) MUST_CHECK;
 
 /* The whole life of a worker program; name is for messages. Gives the exit status. */
 int wk_server_run(const struct cfg *cfg, const char *name, wk_handlers_cb own);

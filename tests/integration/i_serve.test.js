@@ -6,7 +6,7 @@ const assert = require('node:assert');
 const { once } = require('node:events');
 const http = require('node:http');
 const path = require('node:path');
-const { accepted, ask, atEnd, client, connected, environment, gateway, Program, refused, until } = require('./harness');
+const { accepted, ask, atEnd, client, connected, environment, gateway, metricsBecome, Program, refused, until } = require('./harness');
 const { clusterGateway, ready, redisClient, startRedis } = require('./cluster_harness');
 
 const MODULE = path.join(process.env.PEAL_BUILD || path.join(__dirname, '../../build/asan'), 'tests/integration/ask-module.so');
@@ -95,18 +95,26 @@ const judge = (item) => {
   return item.type === 'connect' && item.auth.who !== 'friend' ? { error: { message: 'not you', data: { code: 7 } } } : undefined;
 };
 
+/* The worker's numbers are beside the gateway's; two connects, an event and a disconnect were sent. */
+const isCounted = (gw) => metricsBecome(gw, {
+  'peal_worker_http_ends_total{outcome="done"}': 3, 'peal_worker_http_ends_total{outcome="refused"}': 1,
+  peal_worker_items_total: 4, peal_worker_unsendable_total: 0,
+});
+
 test('peal serve alone: a backend admits, refuses and answers', async (t) => {
   const b = await backend(t, judge);
-  const gw = await gateway(t, { ...OPEN, 'routes.ask_connect': '/', 'worker.http': JSON.stringify([{ url: b.url }]) }, SERVE);
+  const gw = await gateway(t, { ...OPEN, 'admin.port': 0, 'routes.ask_connect': '/', 'worker.http': JSON.stringify([{ url: b.url }]) }, SERVE);
   await asksBackend(t, gw, b);
+  await isCounted(gw);
 });
 
 test('peal serve with Redis: a backend admits, refuses and answers', async (t) => {
   const redis = await startRedis(t);
   const b = await backend(t, judge);
   const gw = await clusterGateway(t, redis,
-    { ...OPEN, 'routes.ask_connect': '/', 'worker.http': JSON.stringify([{ url: b.url }]) }, SERVE);
+    { ...OPEN, 'admin.port': 0, 'routes.ask_connect': '/', 'worker.http': JSON.stringify([{ url: b.url }]) }, SERVE);
   await ready(gw);
   await leased(await redisClient(t, redis));
   await asksBackend(t, gw, b);
+  await isCounted(gw);
 });
