@@ -26,8 +26,8 @@
 struct serve {
     const struct cfg *cfg;
     /* One of the two, or neither if no handlers are named. */
-    struct worker *worker; /* on Redis */
-    struct wk_core *core;  /* at the end of the gateway's way out */
+    struct worker *worker;      /* on Redis */
+    struct wk_core *core;       /* at the end of the gateway's way out */
     const struct wk_http *http; /* the core's; NULL: no backends */
     struct work_out *out;
     bool is_stopping, has_stopped;

@@ -306,6 +306,7 @@ struct wk_feed *wk_feed_redis_new(const struct cfg *cfg, struct loop *loop, stru
         .patience_ms = patience(cfg),
         .in_hand = (unsigned)cfg->worker_in_hand,
         .max_item = (size_t)cfg->work_max_item,
+        .max_message = (size_t)cfg->bus_max_message,
     };
     struct wk_redis *r = x_calloc(1, sizeof(*r));
     r->store.ops = &ops;

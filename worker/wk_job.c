@@ -335,14 +335,9 @@ bool wk_job_add_refusal(struct wk_job *job)
 
 void wk_job_answer_error(struct wk_job *job, const char *code, const char *message)
 {
-    char text[256];
     wk_job_clear(job);
-    int n = snprintf(text, sizeof(text),
-                     "[{\"status\":\"error\",\"code\":\"%s\",\"message\":\"%s\"}]", code, message);
-    /* Only names that are as long as a message leave no room for it: then nobody can be told. */
-    (void)!(wk_job_asks(job) ? wk_job_refuse(job, SV("{\"message\":\"not available\"}")) &&
-                                   wk_job_add_refusal(job)
-                             : wk_job_ack(job, sv_make(text, (size_t)n), NULL, 0));
+    wk_result_error(&job->result, job->item, code, message,
+                    (size_t)job->core->cfg->bus_max_message);
 }
 
 /* ---- the end */

@@ -25,8 +25,7 @@ static void write_feed(struct prom_text *p, const struct wk_feed_stats *s)
             s->fenced);
     counter(p, "peal_worker_bad_entries_total", "Stream entries that are no items.", s->bad);
     counter(p, "peal_worker_unsendable_total",
-            "Effects left out: larger than bus.max_message, or a name is too long.",
-            s->unsendable);
+            "Effects left out: larger than bus.max_message, or a name is too long.", s->unsendable);
     counter(p, "peal_worker_repeats_total", "Items dropped because they came a second time.",
             s->repeats);
     counter(p, "peal_worker_leases_taken_total", "Leases taken.", s->leases);

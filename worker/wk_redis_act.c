@@ -58,7 +58,7 @@ static void add_effects(struct wk_redis *r, const struct wk_result *result)
 
 static void add_act(struct wk_redis *r, const struct wk_act *a)
 {
-    static const char kinds[] = {'f', 'b', 's', 'n', 'o'}; /* as enum wk_act_kind */
+    static const char kinds[] = {'f', 'b', 's', 'n', 'o', 't'}; /* as enum wk_act_kind */
     struct wk_words *w = &r->words;
     wk_words_add(w, sv_make(&kinds[a->kind], 1));
     wk_words_addf(w, "%llu-%llu", (unsigned long long)a->place.ms,
@@ -80,14 +80,35 @@ struct asked {
     struct wk_batch *batch;
 };
 
+#define ADDRESS_MAX 32 /* fields and values */
+
+/* A list of fields and values for each entry that has been buried, or a number below 0. */
+static int64_t take_sifted(struct wk_redis *r, const struct wk_batch *b,
+                           const struct redis_reply *reply)
+{
+    size_t n = redis_reply_count(reply);
+    if (redis_reply_kind(reply) == REDIS_LINK_INT) return redis_reply_int(reply);
+    for (size_t i = 0; i < n; i++) {
+        struct str_view v[ADDRESS_MAX];
+        const struct redis_reply *fields = redis_reply_at(reply, i);
+        size_t k = 0;
+        for (; k < ADDRESS_MAX && k < redis_reply_count(fields); k++)
+            v[k] = redis_reply_text(redis_reply_at(fields, k));
+        r->store.events->sifted(r->store.arg, b->partition, v, k);
+    }
+    return (int64_t)n;
+}
+
 static bool take_results(struct wk_redis *r, struct wk_batch *b, const struct redis_reply *reply)
 {
     if (redis_reply_count(reply) != b->n + 1) return false;
     struct str_view failed = redis_reply_text(redis_reply_at(reply, 0));
     if (failed.n) wk_redis_log(r, "Redis refuses an effect", failed);
     int64_t *results = x_calloc(b->n, sizeof(*results));
-    for (size_t i = 0; i < b->n; i++)
-        results[i] = redis_reply_int(redis_reply_at(reply, i + 1));
+    for (size_t i = 0; i < b->n; i++) {
+        const struct redis_reply *one = redis_reply_at(reply, i + 1);
+        results[i] = b->v[i].kind == WK_ACT_SIFT ? take_sifted(r, b, one) : redis_reply_int(one);
+    }
     r->store.events->acted(r->store.arg, b, WK_ACTED, results);
     x_free(results);
     return true;

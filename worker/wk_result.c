@@ -2,6 +2,7 @@
  * fits: it is one message then, and order is kept. */
 
 /* System */
+#include <stdio.h>
 #include <string.h>
 /* Util */
 #include "util/x_alloc.h"
@@ -111,4 +112,23 @@ bool wk_result_direct(struct wk_result *r, struct str_view node, const struct no
     release(e);
     r->n--;
     return false;
+}
+
+void wk_result_error(struct wk_result *r, const struct work_item *item, const char *code,
+                     const char *message, size_t max)
+{
+    char text[256];
+    int n = snprintf(text, sizeof(text),
+                     "[{\"status\":\"error\",\"code\":\"%s\",\"message\":\"%s\"}]", code, message);
+    struct node_cmd c = {.type = NODE_ACK,
+                         .nsp = item->nsp,
+                         .sid = item->sid,
+                         .serial = item->serial,
+                         .ack_id = item->ack_id,
+                         .json = sv_make(text, (size_t)n)};
+    bool asks = item->type == WORK_CONNECT && item->asks;
+    if (asks) c.type = NODE_REFUSE;
+    if (asks) c.json = SV("{\"message\":\"not available\"}");
+    if (asks || (item->type == WORK_EVENT && item->wants_ack))
+        (void)!wk_result_direct(r, item->gateway, &c, max);
 }

@@ -5,6 +5,7 @@
 
 #include "cluster/bus.h"
 #include "cluster/node_cmd.h"
+#include "cluster/work_item.h"
 
 enum wk_effect_type {
     WK_PUBLISH, /* a broadcast */
@@ -40,7 +41,11 @@ void wk_result_fini(struct wk_result *r);
  * a command begins another one; false if it is larger by itself. */
 bool wk_result_publish(struct wk_result *r, const struct bus_msg *m) MUST_CHECK;
 bool wk_result_request(struct wk_result *r, const struct bus_request *q) MUST_CHECK;
-bool wk_result_direct(struct wk_result *r, struct str_view node,
-                      const struct node_cmd *c, size_t max) MUST_CHECK;
+bool wk_result_direct(struct wk_result *r, struct str_view node, const struct node_cmd *c,
+                      size_t max) MUST_CHECK;
+/* Tells who waits for the item that it has failed: {"status":"error",…} for its ack, or a connect's
+ * refusal. Nothing if nobody waits, or no message takes it. code, message: words. */
+void wk_result_error(struct wk_result *r, const struct work_item *item, const char *code,
+                     const char *message, size_t max);
 
 #endif

@@ -16,11 +16,12 @@ extern const char wk_script_beat[];
  *   KEYS  lease, stream, tries, held, dead
  *   ARGV  lease's value, uid, partition, most dead letters, largest entry, round, what names of direct
  *         channels begin with, then for each act: kind, entry, and for
- *         "f"(inish), "s"(tep): n, n times channel and message
+ *         "f"(inish), "s"(tep), "t"(ell, entry 0-0): n, n times channel and message
  *         "b"(ury):             why, attempts, n, n times channel and message
  *         "n"(ote):             nothing
  *         "o"(versized behind): how many entries to look at; those that are too large are buried
- *   gives -1 if the lease is not this worker's, else {"" or an error, a number for each act}
+ *   gives -1 if the lease is not this worker's, else {"" or an error, a number for each act}; "o" gives, for
+ *         each that is buried, a list of fields and values that say who waits for it, or -1
  *
  * Unless round is "": nothing happens, and WK_SCRIPT_ACT_WAITS is given, if nobody hears a direct channel; then
  * for all later acts of the same round, too, so that none overtakes those. */

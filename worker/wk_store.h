@@ -28,6 +28,7 @@ enum wk_act_kind {
     WK_ACT_STEP,   /* publish the effects, leave it */
     WK_ACT_NOTE,   /* count that handling it is begun; the answer is the count */
     WK_ACT_SIFT,   /* bury what is too large to be read, of the first ones behind it */
+    WK_ACT_TELL,   /* publish the effects: of an entry that is away already */
 };
 struct wk_act {
     enum wk_act_kind kind;
@@ -63,6 +64,9 @@ struct wk_store_events {
      * somebody heard it; of a NOTE the count; of a SIFT how many were buried. Below 0: the dead
      * letters do not take it, nothing has happened to it. */
     void (*acted)(void *arg, struct wk_batch *b, enum wk_acted how, const int64_t *results);
+    /* An entry that a SIFT has buried: of its fields and values what says who waits for it. Told before
+     * acted. */
+    void (*sifted)(void *arg, unsigned partition, const struct str_view *v, size_t n);
     /* An entry that was read; n texts, fields and values in turn. Views are good during the call. */
     void (*entry)(void *arg, unsigned partition, struct wk_place place, const struct str_view *v,
                   size_t n, size_t bytes);

@@ -238,6 +238,7 @@ struct wk_feed *wk_stream_new(const struct wk_stream_settings *settings, struct 
     static const struct wk_store_events store_events = {.beaten = on_beaten,
                                                         .acted = wk_stream_on_acted,
                                                         .entry = wk_stream_on_entry,
+                                                        .sifted = wk_stream_on_sifted,
                                                         .read = wk_stream_on_read};
     struct wk_stream *s = x_calloc(1, sizeof(*s) + settings->partitions * sizeof(s->parts[0]));
     s->feed = (struct wk_feed){.ops = &ops, .events = events, .arg = arg};

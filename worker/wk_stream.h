@@ -13,6 +13,7 @@ struct wk_stream_settings {
     uint64_t patience_ms; /* for what is in hand of a partition that is left */
     unsigned in_hand;     /* of a partition */
     size_t max_item;      /* bytes */
+    size_t max_message;   /* bytes of a message of the bus */
 };
 
 #define WK_READ_BYTES (8u << 20) /* an answer to a read is meant to be no larger */

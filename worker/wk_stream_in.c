@@ -20,6 +20,7 @@
 #include "wk_stream_parts.h"
 
 #define BAD_LOG_MS 10000u
+#define TOO_LARGE "too_large" /* the gateways' word for it */
 
 /* ---- giving out */
 
@@ -100,16 +101,35 @@ static void log_bad(struct wk_stream *s, unsigned partition, const char *why)
     log_end(&l);
 }
 
+/* Whoever waits for an entry that cannot be handled is told so, if it says who that is. */
+static struct wk_act *answer(struct wk_stream *s, unsigned partition, enum wk_act_kind kind,
+                             struct wk_place place, const struct str_view *v, size_t n,
+                             const char *code)
+{
+    struct work_item item;
+    struct wk_result r;
+    wk_result_init(&r);
+    if (work_item_decode_address(&item, v, n))
+        wk_result_error(&r, &item, code, "it cannot be handled", s->set.max_message);
+    return wk_stream_act(s, partition, kind, place, &r);
+}
+
 static void take_bad(struct wk_stream *s, unsigned partition, struct wk_place place,
-                     const char *why)
+                     const struct str_view *v, size_t n, const char *code, const char *why)
 {
     s->feed.stats.bad++;
     log_bad(s, partition, why);
-    struct wk_act *a = wk_stream_act(s, partition, WK_ACT_BURY, place, NULL);
-    a->why = x_strdup(why);
+    answer(s, partition, WK_ACT_BURY, place, v, n, code)->why = x_strdup(why);
 }
 
-void wk_stream_on_sifted(struct wk_stream *s, unsigned partition, int64_t n)
+void wk_stream_on_sifted(void *arg, unsigned partition, const struct str_view *v, size_t n)
+{
+    struct wk_stream *s = arg;
+    if (partition >= s->set.partitions || !s->parts[partition].is_open) return;
+    answer(s, partition, WK_ACT_TELL, (struct wk_place){0, 0}, v, n, TOO_LARGE);
+}
+
+void wk_stream_sift_over(struct wk_stream *s, unsigned partition, int64_t n)
 {
     s->parts[partition].is_doubted = false;
     if (n <= 0) return;
@@ -159,9 +179,9 @@ void wk_stream_on_entry(void *arg, unsigned partition, struct wk_place place,
     if (!wk_window_pass(&part->window, place)) return;
     s->feed.stats.in_hand++;
     if (bytes > wk_entry_max(s->set.max_item))
-        take_bad(s, partition, place, "larger than work.max_item");
+        take_bad(s, partition, place, v, n, TOO_LARGE, "larger than work.max_item");
     else if (!work_item_decode(&item, v, n, attachments, &why))
-        take_bad(s, partition, place, why);
+        take_bad(s, partition, place, v, n, "malformed", why);
     else
         take_item(s, partition, place, &item, is_replay(v, n));
 }

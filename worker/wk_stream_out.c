@@ -105,8 +105,10 @@ static void take_out(struct wk_stream *s, struct wk_batch *b)
 
 static void count_fenced(struct wk_stream *s, const struct wk_batch *b)
 {
-    for (size_t i = 0; i < b->n; i++)
-        s->feed.stats.fenced += b->v[i].kind != WK_ACT_NOTE && b->v[i].kind != WK_ACT_SIFT;
+    for (size_t i = 0; i < b->n; i++) {
+        enum wk_act_kind kind = b->v[i].kind;
+        s->feed.stats.fenced += kind == WK_ACT_FINISH || kind == WK_ACT_BURY || kind == WK_ACT_STEP;
+    }
 }
 
 /* Takes what the act has. */
@@ -146,8 +148,9 @@ static void take_result(struct wk_stream *s, const struct wk_batch *b, struct wk
         if (is_current(s, b)) wk_stream_on_noted(s, b->partition, result);
         return;
     case WK_ACT_SIFT:
-        if (is_current(s, b)) wk_stream_on_sifted(s, b->partition, result);
+        if (is_current(s, b)) wk_stream_sift_over(s, b->partition, result);
         return;
+    case WK_ACT_TELL: return;
     case WK_ACT_FINISH: s->feed.stats.finished++; break;
     case WK_ACT_BURY: s->feed.stats.buried++; break;
     }

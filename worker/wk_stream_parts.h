@@ -52,8 +52,9 @@ void wk_stream_on_entry(void *arg, unsigned partition, struct wk_place place,
 void wk_stream_on_read(void *arg, bool is_lost);
 /* Gives out what is kept as far as it may be. */
 void wk_stream_pump(struct wk_stream *s, unsigned partition);
+void wk_stream_on_sifted(void *arg, unsigned partition, const struct str_view *v, size_t n);
 /* The answer to a SIFT: so many entries are buried. */
-void wk_stream_on_sifted(struct wk_stream *s, unsigned partition, int64_t n);
+void wk_stream_sift_over(struct wk_stream *s, unsigned partition, int64_t n);
 /* The answer to a note: how often the item has been begun since somebody died. */
 void wk_stream_on_noted(struct wk_stream *s, unsigned partition, int64_t count);
 

@@ -103,4 +103,3 @@ void wk_words_fini(struct wk_words *w)
     buf_fini(&w->bytes);
     x_free(w->v);
 }
-

@@ -307,6 +307,35 @@ bool work_item_decode(struct work_item *item, const struct str_view *v, size_t n
     return true;
 }
 
+static bool is_address(const struct row *r)
+{
+    switch (r->at) {
+    case offsetof(struct work_item, nsp):
+    case offsetof(struct work_item, sid):
+    case offsetof(struct work_item, gateway):
+    case offsetof(struct work_item, serial):
+    case offsetof(struct work_item, ack_id):
+    case offsetof(struct work_item, asks): return true;
+    default: return false;
+    }
+}
+
+bool work_item_decode_address(struct work_item *item, const struct str_view *v, size_t n)
+{
+    struct fields f = {.nattachments = 0};
+    const char *why;
+    *item = (struct work_item){.data = SV("null")};
+    for (size_t i = 0; i + 1 < n; i += 2)
+        if (!sv_starts_with(v[i], SV("attachment")) && !take_field(&f, v[i], v[i + 1], &why))
+            return false;
+    if (!f.rows[0].p || !read_type(f.rows[0], &item->type)) return false;
+    for (size_t i = 0; i < ROWS; i++)
+        if (is_address(&rows[i]) && rows[i].types >> item->type & 1 &&
+            !read_field(item, &rows[i], f.rows[i], 0, &why))
+            return false;
+    return is_gateway(item->gateway);
+}
+
 /* ---- in memory */
 
 static size_t texts_size(const struct work_item *item)

@@ -68,6 +68,10 @@ size_t work_item_encode(const struct work_item *item, struct buf *scratch,
 bool work_item_decode(struct work_item *item, const struct str_view *v, size_t n,
                       struct str_view attachments[WORK_ATTACHMENTS_MAX],
                       const char **why) MUST_CHECK;
+/* Of an entry that is no item, or not whole: who may wait for an answer, and where (type, nsp, sid, gateway,
+ * serial, ack, asks). False if it does not say. */
+bool work_item_decode_address(struct work_item *item, const struct str_view *v,
+                              size_t n) MUST_CHECK;
 /* A copy of everything in one allocation. Gives: free with x_free. */
 struct work_item *work_item_new(const struct work_item *from);
 /* About how many bytes it takes, for limits: those of its texts and a little for each field. */

@@ -57,10 +57,13 @@ static void check_item(const struct str_view *v, size_t n)
     struct str_view out[WORK_FIELDS_MAX];
     const char *why = NULL;
     struct buf scratch;
+    bool has_address = work_item_decode_address(&again, v, n);
+    assert(!has_address || (again.nsp.n && again.sid.n && utf8_is_valid(again.sid)));
     if (!work_item_decode(&item, v, n, attachments, &why)) {
         assert(why && *why);
         return;
     }
+    assert(has_address);
     check_json(item.claims, JSON_OBJECT);
     if (item.type == WORK_EVENT) check_json(item.args, JSON_ARRAY);
     if (item.type == WORK_CONNECT) check_json(item.auth, JSON_OBJECT);

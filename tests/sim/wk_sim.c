@@ -191,7 +191,8 @@ static void join(void)
                                                        .lease_ms = SIM_LEASE,
                                                        .patience_ms = SIM_PATIENCE,
                                                        .in_hand = SIM_IN_HAND,
-                                                       .max_item = 100000};
+                                                       .max_item = 100000,
+                                                       .max_message = 100000};
     if (nworkers == SIM_WORKERS) return;
     struct sim_worker *w = &workers[nworkers];
     *w = (struct sim_worker){.sim = &sim, .is_alive = true};

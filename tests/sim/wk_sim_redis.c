@@ -121,7 +121,7 @@ static int64_t note(struct sim *s, unsigned entry, int me)
 
 static int64_t act(struct sim *s, const struct wk_act *a, int me)
 {
-    if (a->kind == WK_ACT_SIFT) return 0;
+    if (a->kind == WK_ACT_SIFT || a->kind == WK_ACT_TELL) return 0;
     struct sim_entry *e = &s->entries[a->place.ms - 1];
     if (a->kind == WK_ACT_NOTE) return note(s, (unsigned)a->place.ms - 1, me);
     if (e->is_away) return 0;

@@ -336,6 +336,34 @@ static void attachments_have_their_numbers(void **state)
     assert_string_equal(refusal(n + 2), "attachments of no event");
 }
 
+static void who_waits_can_be_read_of_what_is_no_item(void **state)
+{
+    struct str_view v[] = {SV("sid"),     SV("s"),     SV("nsp"),          SV("/"),
+                           SV("ack"),     SV("7"),     SV("serial"),       SV("9"),
+                           SV("args"),    SV("[junk"), SV("type"),         SV("event"),
+                           SV("gateway"), SV("g"),     SV("attachment99"), SV("")};
+    struct work_item item;
+    (void)state;
+    assert_true(work_item_decode_address(&item, v, COUNT(v)));
+    assert_true(item.type == WORK_EVENT && item.wants_ack && item.ack_id == 7 && item.serial == 9);
+    assert_sv(item.nsp, SV("/"));
+    assert_sv(item.sid, SV("s"));
+    assert_sv(item.gateway, SV("g"));
+    assert_false(work_item_decode_address(&item, v + 2, COUNT(v) - 2)); /* no sid */
+    v[13] = SV("g\n");                                                  /* no gateway's name */
+    assert_false(work_item_decode_address(&item, v, COUNT(v)));
+    v[13] = SV("g");
+    v[4] = SV("nsp"); /* twice */
+    assert_false(work_item_decode_address(&item, v, COUNT(v)));
+    v[4] = SV("asks");
+    v[5] = SV("1");
+    v[11] = SV("connect");
+    assert_true(work_item_decode_address(&item, v, COUNT(v)));
+    assert_true(item.type == WORK_CONNECT && item.asks);
+    v[11] = SV("junk");
+    assert_false(work_item_decode_address(&item, v, COUNT(v)));
+}
+
 static void a_number_may_be_an_event(void **state)
 {
     (void)state;
@@ -430,6 +458,7 @@ int main(void)
         cmocka_unit_test(gateways_have_plain_names),
         cmocka_unit_test(names_and_nesting_are_bounded),
         cmocka_unit_test(attachments_have_their_numbers),
+        cmocka_unit_test(who_waits_can_be_read_of_what_is_no_item),
         cmocka_unit_test(a_number_may_be_an_event),
         cmocka_unit_test(a_copy_stands_alone),
         cmocka_unit_test(partitions_are_the_same_everywhere),

@@ -104,9 +104,11 @@ static void on_message(void *arg, struct str_view pattern, struct str_view chann
                        struct str_view payload)
 {
     struct noted *n = arg;
+    char shown[201] = "";
     n->messages++;
-    snprintf(n->last, sizeof(n->last), "%.*s|%.*s|%.*s", SV_ARG(pattern), SV_ARG(channel),
-             payload.n < 200 ? (int)payload.n : 200, payload.p);
+    for (size_t i = 0; i < payload.n && i < 200; i++)
+        shown[i] = payload.p[i] ? payload.p[i] : '.'; /* it may be binary */
+    snprintf(n->last, sizeof(n->last), "%.*s|%.*s|%s", SV_ARG(pattern), SV_ARG(channel), shown);
 }
 
 static void on_subscribed(void *arg, bool is_pattern, struct str_view channel, bool on)

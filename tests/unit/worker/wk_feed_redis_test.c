@@ -218,6 +218,16 @@ static void test_a_fenced_result_has_no_effect(void **state)
     UNTIL(fixture, a.feed->stats.finished == 1);
 }
 
+/* What is told gateway g directly. */
+static void hear_gateway(void)
+{
+    struct str_view channel = SV("k-peal-direct#g");
+    fixture_link(fixture, &fixture->two, "gateway");
+    UNTIL(fixture, fixture->two.ups == 1);
+    redis_link_subscribe(fixture->two.link, false, &channel, 1);
+    UNTIL(fixture, fixture->two.subscribed == 1);
+}
+
 /* Others were asked for as well: they leave, and the item is done. */
 static void test_an_effect_that_no_message_takes(void **state)
 {
@@ -230,11 +240,7 @@ static void test_an_effect_that_no_message_takes(void **state)
     c.json = sv_of(json);
     fixture_set(fixture, "bus.max_message=1024");
     serve();
-    fixture_link(fixture, &fixture->two, "gateway");
-    UNTIL(fixture, fixture->two.ups == 1);
-    struct str_view channel = SV("k-peal-direct#g");
-    redis_link_subscribe(fixture->two.link, false, &channel, 1);
-    UNTIL(fixture, fixture->two.subscribed == 1);
+    hear_gateway();
     start(&a, "A");
     add("g-1");
     UNTIL(fixture, a.n == 1);
@@ -275,11 +281,7 @@ static void test_steps_are_heard_or_not(void **state)
     add("g-1");
     UNTIL(fixture, a.n == 1);
     assert_int_equal(step(), WK_STEP_NOBODY);
-    fixture_link(fixture, &fixture->two, "gateway");
-    UNTIL(fixture, fixture->two.ups == 1);
-    struct str_view channel = SV("k-peal-direct#g");
-    redis_link_subscribe(fixture->two.link, false, &channel, 1);
-    UNTIL(fixture, fixture->two.subscribed == 1);
+    hear_gateway();
     assert_int_equal(step(), WK_STEP_TAKEN);
     assert_int_equal(a.feed->stats.in_hand, 1);
     ask("DEL k-peal-work#{1}"); /* somebody has taken the entry out */
@@ -400,6 +402,33 @@ static void test_dead_letters_that_are_refused(void **state)
     bury(3);
 }
 
+/* Whoever waits for an entry that can be read, but is no item. */
+static void test_who_waits_for_what_is_no_item_is_told(void **state)
+{
+    (void)state;
+    fixture_set(fixture, "work.max_item=1024");
+    serve();
+    hear_gateway();
+    ask("XADD k-peal-work#{1} * type event nsp / sid s gateway g");
+    start(&a, "A");
+    ask("XADD k-peal-work#{1} * type event nsp / sid s gateway g serial 1");
+    ask("XADD k-peal-work#{1} * type event nsp / sid s gateway g serial x ack 1");
+    UNTIL(fixture, a.feed->stats.buried == 3);
+    assert_int_equal(fixture->two.messages, 0);
+    ask("XADD k-peal-work#{1} * type event nsp / sid s gateway g serial 1 ack 5");
+    UNTIL(fixture, fixture->two.messages == 1);
+    assert_non_null(strstr(fixture->two.last, "\"code\":\"malformed\""));
+    ask("XADD k-peal-work#{1} * type connect nsp / sid s gateway g serial 1 asks 1");
+    UNTIL(fixture, fixture->two.messages == 2);
+    assert_non_null(strstr(fixture->two.last, "not available"));
+    ask("EVAL return(redis.call('XADD','k-peal-work#{1}','*','type','event','nsp','/','sid','s',"
+        "'gateway','g','serial','1','ack','5','x',string.rep('x',90000))) 0");
+    UNTIL(fixture, fixture->two.messages == 3);
+    assert_non_null(strstr(fixture->two.last, "\"code\":\"too_large\""));
+    UNTIL(fixture, a.feed->stats.buried == 6);
+    assert_int_equal(a.feed->stats.in_hand, 0);
+}
+
 /* An entry whose reading breaks the connection, each time. */
 static void test_an_entry_that_cannot_be_read(void **state)
 {
@@ -407,9 +436,11 @@ static void test_an_entry_that_cannot_be_read(void **state)
     fixture_set(fixture, "redis.command_timeout=10000"); /* its making takes a while */
     fixture_set(fixture, "worker.lease_time=10000");
     serve();
+    hear_gateway();
     add("g-1");
-    ask("EVAL return(redis.call('XADD','k-peal-work#{1}','*','id','big','x',"
-        "string.rep('x',80000000))) 0");
+    ask("EVAL "
+        "return(redis.call('XADD','k-peal-work#{1}','*','id','big','type','event','nsp','/','sid',"
+        "'s','gateway','g','serial','1','ack','5','x',string.rep('x',80000000))) 0");
     add("g-2");
     start(&a, "A");
     UNTIL(fixture, a.n == 2);
@@ -418,7 +449,9 @@ static void test_an_entry_that_cannot_be_read(void **state)
     assert_int_equal(a.feed->stats.bad, 1);
     const char *dead = ask("XRANGE k-peal-dead - +");
     assert_non_null(strstr(dead, "dead.why larger than work.max_item"));
-    assert_non_null(strstr(dead, "dead.size 8000007"));
+    assert_non_null(strstr(dead, "dead.size 80000"));
+    UNTIL(fixture, fixture->two.messages == 1);
+    assert_non_null(strstr(fixture->two.last, "\"code\":\"too_large\""));
     assert_non_null(strstr(dead, "id big"));
     assert_string_equal(ask("XLEN k-peal-work#{1}"), "2");
 }
@@ -557,6 +590,7 @@ int main(void)
         TEST(test_what_is_no_item_is_buried),
         TEST(test_redis_without_memory),
         TEST(test_dead_letters_that_are_refused),
+        TEST(test_who_waits_for_what_is_no_item_is_told),
         TEST(test_an_entry_that_cannot_be_read),
         TEST(test_redis_away),
         TEST(test_results_wait_for_a_gateway_that_is_not_back_yet),
