@@ -7,23 +7,11 @@
 #define BLOCK_MS 200u
 #define FIELDS_MAX (4 * WORK_FIELDS_MAX)
 
-static bool read_number(struct str_view text, uint64_t *n)
-{
-    *n = 0;
-    if (text.n == 0 || text.n > 20) return false;
-    for (size_t i = 0; i < text.n; i++) {
-        uint64_t digit = (uint64_t)(text.p[i] - '0');
-        if (digit > 9 || __builtin_mul_overflow(*n, 10, n) || __builtin_add_overflow(*n, digit, n))
-            return false;
-    }
-    return true;
-}
-
 static bool read_place(struct str_view id, struct wk_place *place)
 {
     size_t at = sv_find(id, '-');
-    return at < id.n && read_number(sv_make(id.p, at), &place->ms) &&
-           read_number(sv_skip(id, at + 1), &place->seq);
+    return at < id.n && sv_number(sv_make(id.p, at), UINT64_MAX, &place->ms) &&
+           sv_number(sv_skip(id, at + 1), UINT64_MAX, &place->seq);
 }
 
 /* The key's name ends with "{<p>}". */
@@ -34,9 +22,11 @@ static bool read_partition(const struct wk_redis *r, struct str_view name, unsig
     while (brace && name.p[brace - 1] != '{')
         brace--;
     if (brace == 0 || name.p[name.n - 1] != '}') return false;
-    if (!read_number(sv_make(name.p + brace, name.n - brace - 1), &n)) return false;
+    if (!sv_number(sv_make(name.p + brace, name.n - brace - 1),
+                   (uint64_t)r->cfg->work_partitions - 1, &n))
+        return false;
     *partition = (unsigned)n;
-    return n < (uint64_t)r->cfg->work_partitions;
+    return true;
 }
 
 static void take_entry(struct wk_redis *r, unsigned partition, const struct redis_reply *entry)

@@ -96,14 +96,11 @@ bool wk_window_pass(struct wk_window *w, struct wk_place place)
 static bool read_id(struct str_view id, struct str_view *name, uint64_t *number)
 {
     size_t at = id.n;
-    uint64_t n = 0;
     while (at && id.p[at - 1] >= '0' && id.p[at - 1] <= '9')
         at--;
-    if (at == id.n || id.n - at > 19 || at < 2 || id.p[at - 1] != '-') return false;
-    for (size_t i = at; i < id.n; i++)
-        n = n * 10 + (uint64_t)(id.p[i] - '0');
+    if (at < 2 || id.p[at - 1] != '-' || !sv_number(sv_skip(id, at), UINT64_MAX, number))
+        return false;
     *name = sv_make(id.p, at - 1);
-    *number = n;
     return name->n <= SOURCE_NAME_MAX;
 }
 

@@ -135,20 +135,6 @@ size_t work_item_encode(const struct work_item *item, struct buf *scratch,
 
 /* ---- in */
 
-/* Digits, the first no needless zero, up to max. */
-static bool read_number(struct str_view v, uint64_t max, uint64_t *out)
-{
-    uint64_t n = 0;
-    if (v.n == 0 || (v.n > 1 && v.p[0] == '0')) return false;
-    for (size_t i = 0; i < v.n; i++) {
-        unsigned digit = (unsigned char)v.p[i] - (unsigned)'0';
-        if (digit > 9 || n > (max - digit) / 10) return false;
-        n = n * 10 + digit;
-    }
-    *out = n;
-    return true;
-}
-
 static bool bad(const char **why, const char *what)
 {
     *why = what;
@@ -172,7 +158,7 @@ static bool take_attachment(struct fields *f, struct str_view number, struct str
                             const char **why)
 {
     uint64_t i;
-    if (!read_number(number, WORK_ATTACHMENTS_MAX - 1, &i))
+    if (!sv_number(number, WORK_ATTACHMENTS_MAX - 1, &i))
         return bad(why, "illegal number of an attachment");
     if (f->has_attachment[i]) return bad(why, "a field twice");
     f->has_attachment[i] = true;
@@ -244,7 +230,7 @@ static bool read_field(struct work_item *item, const struct row *r, struct str_v
         return item->asks || sv_eq(v, SV("0")) || bad(why, "neither 0 nor 1");
     case NUMBER:
     case MAYBE:
-        if (!read_number(v, r->kind == MAYBE ? SIO_ID_MAX : UINT64_MAX, &n))
+        if (!sv_number(v, r->kind == MAYBE ? SIO_ID_MAX : UINT64_MAX, &n))
             return bad(why, "number expected");
         *(uint64_t *)((char *)item + r->at) = n;
         if (r->kind == MAYBE) item->wants_ack = true;
@@ -279,7 +265,7 @@ static bool check_id(const struct work_item *item, const char **why)
     if (!is_gateway(item->gateway)) return bad(why, "no gateway's name");
     bool good = sv_starts_with(id, item->gateway) && id.n > item->gateway.n &&
                 id.p[item->gateway.n] == '-' &&
-                read_number(sv_skip(id, item->gateway.n + 1), UINT64_MAX, &n);
+                sv_number(sv_skip(id, item->gateway.n + 1), UINT64_MAX, &n);
     return good || bad(why, "an id that is not the gateway's");
 }
 

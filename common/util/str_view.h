@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
@@ -65,6 +66,8 @@ static inline struct str_view sv_trim(struct str_view s)
     return s;
 }
 
+/* Is s a whole number up to max, in digits, the first no needless zero? Then *out is that. */
+bool sv_number(struct str_view s, uint64_t max, uint64_t *out);
 /* Shell-like match: '*' in pattern stands for any run of bytes (also none), '?' for one byte.
  * Linear in practice, at worst pattern.n * s.n. */
 bool sv_glob(struct str_view pattern, struct str_view s);
