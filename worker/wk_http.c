@@ -255,14 +255,10 @@ static struct backend *backend_of(struct wk_http *h, const char *host)
 struct wk_http *wk_http_new(const struct cfg *cfg, struct loop *loop, struct cfg_error *err)
 {
     struct wk_http *h = x_calloc(1, sizeof(*h));
-    struct wk_sign_key key = {NULL, 0};
     h->cfg = cfg;
     h->loop = loop;
     h->filling.fire = on_filling;
-    bool is_good = wk_http_routes_read(&h->routes, cfg, err) && wk_sign_key_read(&key, cfg, err);
-    if (is_good) h->signer = wk_signer_new(&key);
-    wk_sign_key_fini(&key);
-    if (!is_good) {
+    if (!wk_http_routes_read(&h->routes, cfg, err) || !wk_signer_new(&h->signer, cfg, err)) {
         wk_http_free(h);
         return NULL;
     }

@@ -1,6 +1,5 @@
 /* System */
 #include <stdio.h>
-#include <string.h>
 /* Third party */
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
@@ -19,13 +18,27 @@ struct wk_signer {
     EVP_MAC_CTX *keyed;
 };
 
-static bool read_file(struct wk_sign_key *key, const char *path, struct cfg_error *err)
+static struct wk_signer *signer_new(struct str_view key)
+{
+    char digest[] = "SHA256";
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+                           OSSL_PARAM_construct_end()};
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    struct wk_signer *s = x_calloc(1, sizeof(*s));
+    s->keyed = mac ? EVP_MAC_CTX_new(mac) : NULL;
+    EVP_MAC_free(mac);
+    if (!s->keyed || !EVP_MAC_init(s->keyed, (const unsigned char *)key.p, key.n, params))
+        log_fatal("OpenSSL gives no HMAC-SHA256");
+    return s;
+}
+
+static bool of_file(struct wk_signer **out, const char *path, struct cfg_error *err)
 {
     static const char name[] = "worker.http_secret_file";
     struct buf text;
     bool ok = cfg_secret_read(&text, KEY_MAX, path, name, err);
     bool is_strong = ok && text.n >= WK_SIGN_KEY_MIN;
-    if (is_strong) *key = (struct wk_sign_key){x_memdup(text.p, text.n), text.n};
+    if (is_strong) *out = signer_new(buf_view(&text));
     if (ok && !is_strong)
         cfg_row_error(err, "%s: \"%s\": has %zu bytes: at least %d are needed", name, path, text.n,
                       WK_SIGN_KEY_MIN);
@@ -33,36 +46,12 @@ static bool read_file(struct wk_sign_key *key, const char *path, struct cfg_erro
     return is_strong;
 }
 
-bool wk_sign_key_read(struct wk_sign_key *key, const struct cfg *cfg, struct cfg_error *err)
+bool wk_signer_new(struct wk_signer **out, const struct cfg *cfg, struct cfg_error *err)
 {
-    const char *secret = cfg->worker_http_secret;
-    *key = (struct wk_sign_key){NULL, 0};
-    if (cfg->worker_http_secret_file[0]) return read_file(key, cfg->worker_http_secret_file, err);
-    if (secret[0]) *key = (struct wk_sign_key){x_strdup(secret), strlen(secret)};
+    *out = NULL;
+    if (cfg->worker_http_secret_file[0]) return of_file(out, cfg->worker_http_secret_file, err);
+    if (cfg->worker_http_secret[0]) *out = signer_new(sv_of(cfg->worker_http_secret));
     return true;
-}
-
-void wk_sign_key_fini(struct wk_sign_key *key)
-{
-    if (key->p) x_free_secret(key->p, key->n);
-    key->p = NULL;
-}
-
-/* ---- signing */
-
-struct wk_signer *wk_signer_new(const struct wk_sign_key *key)
-{
-    char digest[] = "SHA256";
-    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
-                           OSSL_PARAM_construct_end()};
-    if (!key->p) return NULL;
-    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    struct wk_signer *s = x_calloc(1, sizeof(*s));
-    s->keyed = mac ? EVP_MAC_CTX_new(mac) : NULL;
-    EVP_MAC_free(mac);
-    if (!s->keyed || !EVP_MAC_init(s->keyed, (const unsigned char *)key->p, key->n, params))
-        log_fatal("OpenSSL gives no HMAC-SHA256");
-    return s;
 }
 
 void wk_signer_free(struct wk_signer *s)

@@ -124,6 +124,38 @@ static void small_functions(void **state)
     assert_true(sv_eq(sv_trim(SV("\na")), SV("\na")));
 }
 
+static void numbers(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t max;
+        bool is_one;
+        uint64_t value;
+    } v[] = {
+        {"0", 0, true, 0},
+        {"7", 7, true, 7},
+        {"8", 7, false, 0}, /* less than a digit may be */
+        {"10", 9, false, 0},
+        {"007", 10, false, 0},
+        {"00", 10, false, 0},
+        {"", 10, false, 0},
+        {"-1", 10, false, 0},
+        {"+1", 10, false, 0},
+        {"1 ", 10, false, 0},
+        {"1:", 100, false, 0},
+        {"18446744073709551615", UINT64_MAX, true, UINT64_MAX},
+        {"18446744073709551616", UINT64_MAX, false, 0},
+        {"99999999999999999999", UINT64_MAX, false, 0},
+        {"184467440737095516150", UINT64_MAX, false, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+        uint64_t n = 99;
+        assert_int_equal(sv_number(sv_of(v[i].text), v[i].max, &n), v[i].is_one);
+        assert_true(n == (v[i].is_one ? v[i].value : 99));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -131,6 +163,7 @@ int main(void)
         cmocka_unit_test(agrees_with_the_definition),
         cmocka_unit_test(text_may_hold_any_byte),
         cmocka_unit_test(small_functions),
+        cmocka_unit_test(numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
