@@ -20,7 +20,8 @@
 #define NSP_MAX 128  /* bytes of a namespace's name: as in the gateway */
 #define ROOM_MAX 261 /* … of a room's */
 #define NAMES_MAX 1000
-#define MESSAGE_SPARE 256 /* bytes of a message beside its JSON and attachments, at least */
+#define MESSAGE_SPARE 256 /* bytes of a message beside its JSON and lists, at least */
+#define MESSAGE_TEXT 5    /* … of a list's text beside itself, at most */
 
 /* ---- states */
 
@@ -153,13 +154,22 @@ bool wk_job_may_ack(const struct wk_core *core, struct str_view json, unsigned a
 
 /* Does it fit into a message of the bus? What does not would be left out when all else has been done,
  * and a client would wait in vain. */
-static bool fits_bus(const struct wk_core *core, struct str_view json,
-                     const struct str_view *attachments, unsigned n)
+static bool fits_bus(const struct wk_core *core, size_t size)
 {
-    size_t max = (size_t)core->cfg->bus_max_message, size = json.n + MESSAGE_SPARE;
-    for (unsigned i = 0; i < n && size <= max; i++)
-        size += attachments[i].n;
-    return size <= max;
+    return size + MESSAGE_SPARE <= (size_t)core->cfg->bus_max_message;
+}
+
+static size_t size_of(const struct str_view *v, unsigned n)
+{
+    size_t size = 0;
+    for (unsigned i = 0; i < n; i++)
+        size += v[i].n + MESSAGE_TEXT;
+    return size;
+}
+
+static size_t size_of_target(const struct bus_target *to)
+{
+    return to ? size_of(to->rooms, to->nrooms) + size_of(to->except, to->nexcept) : 0;
 }
 
 /* ---- effects */
@@ -200,7 +210,8 @@ bool wk_job_emit(struct wk_job *job, struct str_view nsp, const struct bus_targe
 {
     struct bus_msg m = bus_msg_view(nsp, to, json, attachments, n);
     if (!wk_job_may_emit(job->core, nsp, to, json, n) ||
-        !fits_bus(job->core, json, attachments, n) || !wk_result_publish(&job->result, &m))
+        !fits_bus(job->core, json.n + size_of(attachments, n) + size_of_target(to)) ||
+        !wk_result_publish(&job->result, &m))
         return false;
     note_target(job, to);
     return true;
@@ -215,7 +226,8 @@ bool wk_job_ack(struct wk_job *job, struct str_view json, const struct str_view 
                          .json = json,
                          .attachments = attachments,
                          .nattachments = n};
-    if (!wk_job_may_ack(job->core, json, n) || !fits_bus(job->core, json, attachments, n))
+    if (!wk_job_may_ack(job->core, json, n) ||
+        !fits_bus(job->core, json.n + size_of(attachments, n)))
         return false;
     if (item->type != WORK_EVENT || !item->wants_ack || job->is_acked) return true;
     job->is_acked = wk_job_own(job, &job->result, &c);
@@ -265,7 +277,9 @@ bool wk_job_data(struct wk_job *job, struct str_view json)
 
 static bool ask_all(struct wk_job *job, struct bus_request *q, const struct bus_target *which)
 {
-    if (!is_place(q->nsp, which) || !are_rooms(q->targets, q->ntargets)) return false;
+    if (!is_place(q->nsp, which) || !are_rooms(q->targets, q->ntargets) ||
+        !fits_bus(job->core, size_of(q->targets, q->ntargets) + size_of_target(which)))
+        return false;
     if (which) {
         q->rooms = which->rooms;
         q->nrooms = which->nrooms;

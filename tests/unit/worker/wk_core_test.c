@@ -509,15 +509,22 @@ static void test_what_no_message_can_hold(void **state)
     static const char *const sets[] = {"bus.max_message=1024", NULL};
     struct fake_feed *f = feed_new(sets);
     struct bus_target all = {0};
-    struct str_view bytes[2];
-    char json[1024], binary[500] = {0};
+    struct str_view bytes[2], rooms[4];
+    struct bus_target many = {.rooms = rooms, .nrooms = 3, .except = rooms, .nexcept = 1};
+    char json[1024], binary[500] = {0}, room[200];
     (void)state;
+    memset(room, 'r', sizeof(room));
+    for (int i = 0; i < 4; i++)
+        rooms[i] = sv_make(room, sizeof(room));
     snprintf(json, sizeof(json), "[\"%0900d\"]", 0);
     bytes[0] = bytes[1] = sv_make(binary, sizeof(binary));
     fake_feed_event(f, "a", "one");
     fake_feed_turn(f, 0);
     assert_false(wk_job_ack(held.v[0], sv_of(json), NULL, 0));
     assert_false(wk_job_emit(held.v[0], SV("/"), &all, sv_of(json), NULL, 0));
+    assert_false(wk_job_emit(held.v[0], SV("/"), &many, SV("[\"x\"]"), NULL, 0));
+    assert_false(wk_job_remote_disconnect(held.v[0], SV("/"), &many, false));
+    assert_false(wk_job_remote_join(held.v[0], SV("/"), NULL, rooms, 4));
     assert_false(wk_job_ack(
         held.v[0], SV("[{\"_placeholder\":true,\"num\":0},{\"_placeholder\":true,\"num\":1}]"),
         bytes, 2));
