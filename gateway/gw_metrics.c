@@ -27,6 +27,16 @@ static const uint32_t late_bounds_us[GW_LATE_BUCKETS - 1] = {
 static const char *const sources[GW_AUTH_FROM_COUNT] = {"none",  "connect", "header",
                                                         "query", "cookie",  "event"};
 
+const struct prom_sum_rule gw_metrics_rules[GW_METRICS_RULES] = {
+    {"peal_ready", PROM_SUM_SKIP}, /* the whole has its own */
+    {"process_start_time_seconds", PROM_SUM_SKIP},
+    {"peal_connections_max", PROM_SUM_MAX}, /* each says that of the whole */
+    {"peal_bus_canary_age_seconds", PROM_SUM_MAX},
+    {"peal_work_down", PROM_SUM_MAX}, /* and of the same streams: */
+    {"peal_work_backlog", PROM_SUM_MAX},
+    {"peal_work_partitions_full", PROM_SUM_MAX},
+};
+
 /* ---- counting */
 
 void gw_metrics_ping(struct gateway *gw, uint64_t due_ms)
@@ -50,29 +60,6 @@ void gw_metrics_auth_refused(struct gateway *gw, const struct gw_auth_error *why
 
 /* ---- writing */
 
-static void sample_of(struct prom_text *p, const char *label, const char *value, uint64_t n)
-{
-    prom_text_sample(p, &(struct prom_label){label, sv_of(value)}, 1, n);
-}
-
-static void gauge(struct prom_text *p, const char *name, const char *help, uint64_t n)
-{
-    prom_text_gauge(p, name, help);
-    prom_text_sample(p, NULL, 0, n);
-}
-
-static void gauge_real(struct prom_text *p, const char *name, const char *help, double n)
-{
-    prom_text_gauge(p, name, help);
-    prom_text_sample_real(p, NULL, 0, n);
-}
-
-static void counter(struct prom_text *p, const char *name, const char *help, uint64_t n)
-{
-    prom_text_counter(p, name, help);
-    prom_text_sample(p, NULL, 0, n);
-}
-
 /* A word that stands there twice is one series. */
 static void write_namespaces(struct prom_text *p, const struct cfg_list *words,
                              const unsigned *sockets)
@@ -80,7 +67,8 @@ static void write_namespaces(struct prom_text *p, const struct cfg_list *words,
     struct cfg_list before = {.v = words->v};
     for (; before.n < words->n; before.n++) {
         const char *word = words->v[before.n];
-        if (!cfg_list_has(&before, sv_of(word))) sample_of(p, "namespace", word, sockets[before.n]);
+        if (!cfg_list_has(&before, sv_of(word)))
+            prom_text_sample_of(p, "namespace", word, sockets[before.n]);
     }
 }
 
@@ -88,31 +76,34 @@ static void write_clients(struct prom_text *p, const struct gateway *gw)
 {
     const struct gw_gauges *g = &gw->gauge;
     prom_text_gauge(p, "peal_connections", "Engine.IO sessions by state.");
-    sample_of(p, "state", "open", gw->nconns - g->closing);
-    sample_of(p, "state", "closing", g->closing);
+    prom_text_sample_of(p, "state", "open", gw->nconns - g->closing);
+    prom_text_sample_of(p, "state", "closing", g->closing);
     prom_text_gauge(p, "peal_connections_by_transport", "The same by transport.");
-    sample_of(p, "transport", "websocket", g->websockets);
-    sample_of(p, "transport", "polling", gw->nconns - g->websockets);
-    gauge(p, "peal_connections_max", "gateway.max_connections.",
-          (uint64_t)gw->cfg->gateway_max_connections);
-    gauge(p, "peal_http_connections", "TCP connections in HTTP, that is, not WebSockets.",
-          gw->nhttps);
+    prom_text_sample_of(p, "transport", "websocket", g->websockets);
+    prom_text_sample_of(p, "transport", "polling", gw->nconns - g->websockets);
+    prom_text_one_gauge(p, "peal_connections_max", "gateway.max_connections.",
+                        (uint64_t)gw->cfg->gateway_max_connections);
+    prom_text_one_gauge(p, "peal_http_connections",
+                        "TCP connections in HTTP, that is, not WebSockets.", gw->nhttps);
     prom_text_gauge(p, "peal_sockets",
                     "Socket.IO sockets by the word of socketio.namespaces that admitted them.");
     write_namespaces(p, &gw->cfg->socketio_namespaces, g->by_namespace);
     prom_text_gauge(p, "peal_sockets_by_auth_source",
                     "The same by where the token came from that they were let in with.");
     for (unsigned i = 0; i < GW_AUTH_FROM_COUNT; i++)
-        sample_of(p, "source", sources[i], g->by_source[i]);
-    gauge(p, "peal_namespaces", "Namespaces that configuration names, or that have a socket.",
-          HASH_COUNT(gw->nsps));
-    gauge(p, "peal_rooms", "Rooms that have a member.", gw->nrooms);
-    gauge(p, "peal_queue_bytes", "Bytes that wait for clients, over all of them.", g->queue_bytes);
+        prom_text_sample_of(p, "source", sources[i], g->by_source[i]);
+    prom_text_one_gauge(p, "peal_namespaces",
+                        "Namespaces that configuration names, or that have a socket.",
+                        HASH_COUNT(gw->nsps));
+    prom_text_one_gauge(p, "peal_rooms", "Rooms that have a member.", gw->nrooms);
+    prom_text_one_gauge(p, "peal_queue_bytes", "Bytes that wait for clients, over all of them.",
+                        g->queue_bytes);
 }
 
 static void write_counters(struct prom_text *p, const struct gateway *gw)
 {
-#define COUNTER(name, sentence) counter(p, "peal_" #name "_total", sentence, gw->count.name);
+#define COUNTER(name, sentence)                                                                    \
+    prom_text_one_counter(p, "peal_" #name "_total", sentence, gw->count.name);
 #include "cluster/counters.def"
 #undef COUNTER
     static const struct {
@@ -124,7 +115,8 @@ static void write_counters(struct prom_text *p, const struct gateway *gw)
     };
     prom_text_counter(p, "peal_closes_total", "Ends of Engine.IO sessions by reason.");
     for (unsigned r = REASON_NONE + 1; r < REASON_COUNT; r++)
-        sample_of(p, "reason", close_reason_text((enum close_reason)r), gw->count.closes[r]);
+        prom_text_sample_of(p, "reason", close_reason_text((enum close_reason)r),
+                            gw->count.closes[r]);
     prom_text_counter(p, "peal_refusals_total", "What clients were refused, by layer and code.");
     for (unsigned r = 0; r < GW_REFUSAL_COUNT; r++) {
         const struct prom_label labels[] = {{"layer", sv_of(refusals[r].layer)},
@@ -140,37 +132,41 @@ static void write_bus(struct prom_text *p, const struct bus_stats *s)
 {
     prom_text_counter(p, "peal_bus_publishes_total",
                       "Broadcasts, requests, answers and direct messages by outcome.");
-    sample_of(p, "outcome", "taken", s->published);
-    sample_of(p, "outcome", "refused", s->refused);
-    sample_of(p, "outcome", "too_large", s->too_large);
-    sample_of(p, "outcome", "uncertain", s->uncertain);
-    sample_of(p, "outcome", "nobody", s->nobody);
-    counter(p, "peal_bus_received_total", "Messages that came from the bus.", s->received);
-    counter(p, "peal_bus_received_bytes_total", "Their bytes.", s->received_bytes);
-    counter(p, "peal_bus_direct_total", "Of those, messages for this node alone.", s->directs);
-    counter(p, "peal_bus_bad_total",
-            "Messages that came from the bus and were refused as malformed.", s->bad);
-    counter(p, "peal_bus_answers_cut_total",
-            "Answers to other nodes that had to leave something out (bus.max_message).", s->cut);
-    counter(p, "peal_bus_connects_total", "Connections made to the bus.", s->connects);
-    counter(p, "peal_bus_disconnects_total", "Connections to the bus that were lost.",
-            s->disconnects);
-    counter(p, "peal_bus_canaries_late_total", "Canaries that were not heard in time.",
-            s->canaries_late);
-    counter(p, "peal_bus_gaps_total", "Times in which messages may have been missed.", s->gaps);
+    prom_text_sample_of(p, "outcome", "taken", s->published);
+    prom_text_sample_of(p, "outcome", "refused", s->refused);
+    prom_text_sample_of(p, "outcome", "too_large", s->too_large);
+    prom_text_sample_of(p, "outcome", "uncertain", s->uncertain);
+    prom_text_sample_of(p, "outcome", "nobody", s->nobody);
+    prom_text_one_counter(p, "peal_bus_received_total", "Messages that came from the bus.",
+                          s->received);
+    prom_text_one_counter(p, "peal_bus_received_bytes_total", "Their bytes.", s->received_bytes);
+    prom_text_one_counter(p, "peal_bus_direct_total", "Of those, messages for this node alone.",
+                          s->directs);
+    prom_text_one_counter(p, "peal_bus_bad_total",
+                          "Messages that came from the bus and were refused as malformed.", s->bad);
+    prom_text_one_counter(
+        p, "peal_bus_answers_cut_total",
+        "Answers to other nodes that had to leave something out (bus.max_message).", s->cut);
+    prom_text_one_counter(p, "peal_bus_connects_total", "Connections made to the bus.",
+                          s->connects);
+    prom_text_one_counter(p, "peal_bus_disconnects_total", "Connections to the bus that were lost.",
+                          s->disconnects);
+    prom_text_one_counter(p, "peal_bus_canaries_late_total",
+                          "Canaries that were not heard in time.", s->canaries_late);
+    prom_text_one_counter(p, "peal_bus_gaps_total", "Times in which messages may have been missed.",
+                          s->gaps);
     prom_text_counter(p, "peal_bus_gap_seconds_total", "Their length in all.");
     prom_text_sample_real(p, NULL, 0, (double)s->gap_ms / 1e3);
-    gauge(p, "peal_bus_pending", "Publishes that wait or are in flight.", s->pending);
-    gauge(p, "peal_bus_pending_bytes", "Their bytes.", s->pending_bytes);
-    gauge(p, "peal_bus_channels", "Channels and patterns subscribed.", s->channels);
-    gauge_real(p, "peal_bus_canary_age_seconds", "Time since a canary was last heard.",
-               (double)s->canary_age_ms / 1e3);
+    prom_text_one_gauge(p, "peal_bus_pending", "Publishes that wait or are in flight.", s->pending);
+    prom_text_one_gauge(p, "peal_bus_pending_bytes", "Their bytes.", s->pending_bytes);
+    prom_text_one_gauge(p, "peal_bus_channels", "Channels and patterns subscribed.", s->channels);
+    prom_text_one_gauge_real(p, "peal_bus_canary_age_seconds",
+                             "Time since a canary was last heard.", (double)s->canary_age_ms / 1e3);
     prom_text_histogram(p, "peal_bus_lag_seconds",
                         "Time from publish to receipt on the own subscription, by canary.",
                         bus_lag_bounds, s->lag, BUS_LAG_BUCKETS, s->lag_sum_us);
 }
 
-/* Several processes look at the same streams: of what is the same for all, see gw_siblings.c. */
 static void write_work(struct prom_text *p, const struct gateway *gw)
 {
     static const struct work_stats none;
@@ -178,24 +174,28 @@ static void write_work(struct prom_text *p, const struct gateway *gw)
     bool is_down = gw->work && gw->work->ops->trouble(gw->work);
     prom_text_counter(p, "peal_work_items_total",
                       "Events, connects and disconnects handed to workers, by outcome.");
-    sample_of(p, "outcome", "taken", s->taken);
-    sample_of(p, "outcome", "full", s->full);
-    sample_of(p, "outcome", "refused", s->refused);
-    sample_of(p, "outcome", "too_large", s->too_large);
-    sample_of(p, "outcome", "uncertain", s->uncertain);
-    counter(p, "peal_work_repeated_total",
-            "Items handed over again after a lost connection: workers may see them twice.",
-            s->repeated);
-    counter(p, "peal_work_connects_total", "Connections made to Redis for work.", s->connects);
-    counter(p, "peal_work_disconnects_total", "Connections to Redis for work that were lost.",
-            s->disconnects);
-    gauge(p, "peal_work_down", "Whether items cannot be handed over now.", is_down);
-    gauge(p, "peal_work_pending", "Items that wait or are on their way.", s->pending);
-    gauge(p, "peal_work_pending_bytes", "Their bytes.", s->pending_bytes);
-    gauge(p, "peal_work_backlog", "Items in all partitions, as last seen.", s->backlog);
-    gauge(p, "peal_work_partitions_full", "Partitions that take no further events now.",
-          s->partitions_full);
-    gauge(p, "peal_asks_pending", "Connects that wait for a worker's answer.", gw->gauge.asking);
+    prom_text_sample_of(p, "outcome", "taken", s->taken);
+    prom_text_sample_of(p, "outcome", "full", s->full);
+    prom_text_sample_of(p, "outcome", "refused", s->refused);
+    prom_text_sample_of(p, "outcome", "too_large", s->too_large);
+    prom_text_sample_of(p, "outcome", "uncertain", s->uncertain);
+    prom_text_one_counter(
+        p, "peal_work_repeated_total",
+        "Items handed over again after a lost connection: workers may see them twice.",
+        s->repeated);
+    prom_text_one_counter(p, "peal_work_connects_total", "Connections made to Redis for work.",
+                          s->connects);
+    prom_text_one_counter(p, "peal_work_disconnects_total",
+                          "Connections to Redis for work that were lost.", s->disconnects);
+    prom_text_one_gauge(p, "peal_work_down", "Whether items cannot be handed over now.", is_down);
+    prom_text_one_gauge(p, "peal_work_pending", "Items that wait or are on their way.", s->pending);
+    prom_text_one_gauge(p, "peal_work_pending_bytes", "Their bytes.", s->pending_bytes);
+    prom_text_one_gauge(p, "peal_work_backlog", "Items in all partitions, as last seen.",
+                        s->backlog);
+    prom_text_one_gauge(p, "peal_work_partitions_full",
+                        "Partitions that take no further events now.", s->partitions_full);
+    prom_text_one_gauge(p, "peal_asks_pending", "Connects that wait for a worker's answer.",
+                        gw->gauge.asking);
 }
 
 static uint64_t resident_bytes(void)
@@ -220,10 +220,11 @@ static void write_process(struct prom_text *p, const struct gateway *gw)
                                        {"node", sv_make(gw->node, ID_NODE_LEN)}};
     prom_text_gauge(p, "peal_build_info", "Version, and the id of this process; always 1.");
     prom_text_sample(p, about, 2, 1);
-    counter(p, "peal_loop_turns_total", "Turns of the event loop.", loop_turns(gw->loop));
-    gauge(p, "process_resident_memory_bytes", "Resident memory.", resident_bytes());
-    gauge(p, "process_start_time_seconds", "Start, in seconds since 1970.",
-          (uint64_t)gw->started_s);
+    prom_text_one_counter(p, "peal_loop_turns_total", "Turns of the event loop.",
+                          loop_turns(gw->loop));
+    prom_text_one_gauge(p, "process_resident_memory_bytes", "Resident memory.", resident_bytes());
+    prom_text_one_gauge(p, "process_start_time_seconds", "Start, in seconds since 1970.",
+                        (uint64_t)gw->started_s);
     if (getrusage(RUSAGE_SELF, &use)) return;
     prom_text_counter(p, "process_cpu_seconds_total", "User and system CPU time.");
     prom_text_sample_real(p, NULL, 0, seconds(use.ru_utime) + seconds(use.ru_stime));
@@ -233,7 +234,7 @@ bool gw_metrics_write(struct gateway *gw, bool is_ready, struct buf *out)
 {
     struct prom_text p;
     prom_text_init(&p, out);
-    gauge(&p, "peal_ready", "Whether /readyz says 200.", is_ready);
+    prom_text_one_gauge(&p, "peal_ready", "Whether /readyz says 200.", is_ready);
     write_clients(&p, gw);
     write_counters(&p, gw);
     write_bus(&p, &gw->bus->stats);

@@ -4,6 +4,7 @@
 #define PEAL_GW_METRICS_H
 
 #include "gw.h"
+#include "proto/prom_sum.h"
 
 struct gw_auth_error;
 
@@ -14,5 +15,9 @@ void gw_metrics_auth_refused(struct gateway *gw, const struct gw_auth_error *why
 
 /* Appends all metrics. False: they do not fit into out. */
 bool gw_metrics_write(struct gateway *gw, bool is_ready, struct buf *out) MUST_CHECK;
+
+/* How those of several processes become one, where they are not added up. */
+#define GW_METRICS_RULES 7
+extern const struct prom_sum_rule gw_metrics_rules[GW_METRICS_RULES];
 
 #endif

@@ -127,19 +127,9 @@ bool gw_siblings_ready(struct gateway *gw, bool is_ready, struct buf *why)
 
 /* ---- metrics of the whole */
 
-static const struct prom_sum_rule rules[] = {
-    {"peal_ready", PROM_SUM_SKIP}, /* the whole has its own, below */
-    {"process_start_time_seconds", PROM_SUM_SKIP},
-    {"peal_connections_max", PROM_SUM_MAX}, /* each says that of the whole */
-    {"peal_bus_canary_age_seconds", PROM_SUM_MAX},
-    {"peal_work_down", PROM_SUM_MAX}, /* and of the same streams: */
-    {"peal_work_backlog", PROM_SUM_MAX},
-    {"peal_work_partitions_full", PROM_SUM_MAX},
-};
-
 static struct prom_sum *new_sum(void)
 {
-    return prom_sum_new(rules, sizeof(rules) / sizeof(rules[0]));
+    return prom_sum_new(gw_metrics_rules, GW_METRICS_RULES);
 }
 
 static bool add_text(struct prom_sum *sum, struct gw_board_text *t, enum prom_sum_part part)
@@ -154,11 +144,14 @@ static bool add_text(struct prom_sum *sum, struct gw_board_text *t, enum prom_su
 /* What the parent counts, too. */
 static bool add_parents(struct prom_sum *sum, struct gw_board *b)
 {
-    char text[160];
-    int n = snprintf(text, sizeof(text),
-                     "# TYPE peal_reloads_refused_total counter\npeal_reloads_refused_total %llu\n",
-                     (unsigned long long)atomic_load(&b->reloads_refused));
-    return prom_sum_add(sum, sv_make(text, (size_t)n), PROM_SUM_ALL);
+    struct prom_text p;
+    struct buf text;
+    buf_init(&text, 256);
+    prom_text_init(&p, &text);
+    prom_text_one_counter(&p, "peal_reloads_refused_total", "", atomic_load(&b->reloads_refused));
+    bool good = !p.cut && prom_sum_add(sum, buf_view(&text), PROM_SUM_ALL);
+    buf_fini(&text);
+    return good;
 }
 
 /* NULL: a text that is none, or the parent was in between. */
@@ -175,12 +168,6 @@ static struct prom_sum *try_sum(struct gw_board *b)
     return NULL;
 }
 
-static void write_gauge(struct prom_text *p, const char *name, const char *help, uint64_t n)
-{
-    prom_text_gauge(p, name, help);
-    prom_text_sample(p, NULL, 0, n);
-}
-
 static bool write_whole(struct gateway *gw, struct buf *out)
 {
     struct gw_board *b = gw->family->board;
@@ -188,14 +175,15 @@ static bool write_whole(struct gateway *gw, struct buf *out)
     struct buf why;
     buf_init(&why, 1);
     prom_text_init(&p, out);
-    write_gauge(&p, "peal_ready", "Whether /readyz says 200.",
-                gw_siblings_ready(gw, atomic_load(&own_place(gw)->is_ready), &why));
+    prom_text_one_gauge(&p, "peal_ready", "Whether /readyz says 200.",
+                        gw_siblings_ready(gw, atomic_load(&own_place(gw)->is_ready), &why));
     buf_fini(&why);
-    write_gauge(&p, "process_start_time_seconds", "Start, in seconds since 1970.",
-                (uint64_t)b->started_s);
-    write_gauge(&p, "peal_processes", "Processes that share the port: gateway.processes.", b->n);
-    prom_text_counter(&p, "peal_process_restarts_total", "Processes started in place of another.");
-    prom_text_sample(&p, NULL, 0, atomic_load(&b->restarts));
+    prom_text_one_gauge(&p, "process_start_time_seconds", "Start, in seconds since 1970.",
+                        (uint64_t)b->started_s);
+    prom_text_one_gauge(&p, "peal_processes", "Processes that share the port: gateway.processes.",
+                        b->n);
+    prom_text_one_counter(&p, "peal_process_restarts_total",
+                          "Processes started in place of another.", atomic_load(&b->restarts));
     prom_text_gauge(&p, "peal_process_connections", "Engine.IO sessions of each process.");
     for (unsigned i = 0; i < b->n; i++) {
         struct gw_board_process *one = &b->processes[i];

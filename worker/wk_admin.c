@@ -60,8 +60,7 @@ static void on_metrics(void *ctx, const struct admin_request *r, struct admin_re
     reasons(ctx, &why);
     reply->type = PROM_TEXT_TYPE;
     prom_text_init(&p, &reply->body);
-    prom_text_gauge(&p, "peal_worker_ready", "1 if it handles items.");
-    prom_text_sample(&p, NULL, 0, !why.n);
+    prom_text_one_gauge(&p, "peal_worker_ready", "1 if it handles items.", !why.n);
     buf_fini(&why);
     wk_server_write_metrics(ctx, &p);
     if (!p.cut) return;

@@ -318,16 +318,14 @@ void wk_http_write_metrics(const struct wk_http *h, struct prom_text *p)
         const char *name;
         uint64_t n;
     } states[] = {{"running", s->running}, {"waiting", s->waiting}, {"pausing", s->pausing}};
-    prom_text_counter(p, "peal_worker_http_requests_total",
-                      "Requests to backends that were begun.");
-    prom_text_sample(p, NULL, 0, s->requests);
+    prom_text_one_counter(p, "peal_worker_http_requests_total",
+                          "Requests to backends that were begun.", s->requests);
     prom_text_counter(p, "peal_worker_http_ends_total", "What became of items for backends.");
     for (unsigned i = 0; i < WK_HTTP_OUTCOMES; i++)
-        prom_text_sample(p, &(struct prom_label){"outcome", sv_of(outcome_names[i])}, 1,
-                         s->outcomes[i]);
+        prom_text_sample_of(p, "outcome", outcome_names[i], s->outcomes[i]);
     prom_text_gauge(p, "peal_worker_http_requests", "Items for backends by what they do now.");
     for (unsigned i = 0; i < 3; i++)
-        prom_text_sample(p, &(struct prom_label){"state", sv_of(states[i].name)}, 1, states[i].n);
+        prom_text_sample_of(p, "state", states[i].name, states[i].n);
     prom_text_histogram(p, "peal_worker_http_seconds",
                         "From a request's start to its answer's end.", time_bounds_us, s->times,
                         WK_HTTP_TIMES, s->time_sum_us);

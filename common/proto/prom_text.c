@@ -87,6 +87,29 @@ void prom_text_sample_real(struct prom_text *p, const struct prom_label *labels,
     if (!buf_addf(p->out, " %.15g\n", value)) p->cut = true;
 }
 
+void prom_text_sample_of(struct prom_text *p, const char *label, const char *value, uint64_t n)
+{
+    prom_text_sample(p, &(struct prom_label){label, sv_of(value)}, 1, n);
+}
+
+void prom_text_one_counter(struct prom_text *p, const char *name, const char *help, uint64_t n)
+{
+    prom_text_counter(p, name, help);
+    prom_text_sample(p, NULL, 0, n);
+}
+
+void prom_text_one_gauge(struct prom_text *p, const char *name, const char *help, uint64_t n)
+{
+    prom_text_gauge(p, name, help);
+    prom_text_sample(p, NULL, 0, n);
+}
+
+void prom_text_one_gauge_real(struct prom_text *p, const char *name, const char *help, double n)
+{
+    prom_text_gauge(p, name, help);
+    prom_text_sample_real(p, NULL, 0, n);
+}
+
 void prom_text_histogram(struct prom_text *p, const char *name, const char *help,
                          const uint32_t *bounds, const uint64_t *buckets, size_t n, uint64_t sum_us)
 {

@@ -33,6 +33,12 @@ void prom_text_sample(struct prom_text *p, const struct prom_label *labels, size
                       uint64_t value);
 void prom_text_sample_real(struct prom_text *p, const struct prom_label *labels, size_t n,
                            double value);
+/* A sample of it with one label. */
+void prom_text_sample_of(struct prom_text *p, const char *label, const char *value, uint64_t n);
+/* Whole metrics of one sample without labels. */
+void prom_text_one_counter(struct prom_text *p, const char *name, const char *help, uint64_t n);
+void prom_text_one_gauge(struct prom_text *p, const char *name, const char *help, uint64_t n);
+void prom_text_one_gauge_real(struct prom_text *p, const char *name, const char *help, double n);
 /* A whole histogram of times. buckets: n counts, each of its own bucket only; bounds: n - 1 upper
  * bounds in microseconds, the last bucket is open; sum_us: of all times. In seconds on the wire. */
 void prom_text_histogram(struct prom_text *p, const char *name, const char *help,

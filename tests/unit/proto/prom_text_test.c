@@ -56,6 +56,25 @@ static void samples_stand_under_their_metric(void **state)
                 "peal_y 1763991849\n");
 }
 
+static void what_is_usual_takes_one_call(void **state)
+{
+    (void)state;
+    prom_text_one_counter(&p, "peal_x_total", "What x is.", 3);
+    prom_text_one_gauge(&p, "peal_y", "What y is.", 4);
+    prom_text_one_gauge_real(&p, "peal_z", "What z is.", 0.5);
+    prom_text_sample_of(&p, "state", "open", 5);
+    assert_text("# HELP peal_x_total What x is.\n"
+                "# TYPE peal_x_total counter\n"
+                "peal_x_total 3\n"
+                "# HELP peal_y What y is.\n"
+                "# TYPE peal_y gauge\n"
+                "peal_y 4\n"
+                "# HELP peal_z What z is.\n"
+                "# TYPE peal_z gauge\n"
+                "peal_z 0.5\n"
+                "peal_z{state=\"open\"} 5\n");
+}
+
 static void label_values_are_escaped(void **state)
 {
     (void)state;
@@ -106,9 +125,8 @@ static void what_does_not_fit_is_noticed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(samples_stand_under_their_metric),
-        TEST(label_values_are_escaped),
-        TEST(buckets_are_summed_up),
+        TEST(samples_stand_under_their_metric), TEST(what_is_usual_takes_one_call),
+        TEST(label_values_are_escaped),         TEST(buckets_are_summed_up),
         TEST(what_does_not_fit_is_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
