@@ -72,7 +72,7 @@ bool peal_redis_configure(struct peal_redis_options *o, struct cfg *cfg)
         x_free_secret(url, strlen(url));
     }
     if (!good) return peal_redis_complain(o->command, "%s", err.text);
-    if (cfg->redis_url[0] || cfg->redis_sentinels.n) return true;
+    if (cfg_has_redis(cfg)) return true;
     cfg_fini(cfg);
     return peal_redis_complain(o->command, "no Redis is configured: give --redis URL, or set "
                                            "PEAL_REDIS_URL, or redis.url in the -c file");

@@ -66,7 +66,7 @@ static bool on_open(void *ctx, struct gateway *gw, struct loop *loop, struct cfg
 {
     struct serve *s = ctx;
     if (!wk_handlers_are_named(s->cfg)) return true;
-    if (!s->cfg->redis_url[0] && !s->cfg->redis_sentinels.n) return open_local(s, gw, loop, err);
+    if (!cfg_has_redis(s->cfg)) return open_local(s, gw, loop, err);
     s->worker = wk_server_new(s->cfg, loop, NULL, false, err);
     return s->worker != NULL;
 }

@@ -30,7 +30,7 @@ struct gw_nsp;
 struct gw_ws_context;
 struct gw_listener;
 struct gw_node_cmds;
-struct gw_route_table;
+struct gw_routes;
 struct eio_msg;
 struct questions;
 struct work_out;
@@ -61,7 +61,7 @@ struct gateway {
     struct gw_nsp **fixed_nsps; /* those that configuration names in full, held from the start */
     size_t nfixed_nsps;
     struct gw_auth *auth;
-    struct gw_route_table *routes;
+    struct gw_routes *routes;
     struct gw_ws_context *ws;
     struct gw_listener *listener; /* NULL once stopping */
     struct admin *admin;          /* NULL: none */

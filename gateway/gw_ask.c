@@ -14,10 +14,7 @@
 
 bool gw_ask_wants(const struct gateway *gw, struct str_view nsp)
 {
-    const struct cfg_list *patterns = &gw->cfg->routes_ask_connect;
-    for (size_t i = 0; i < patterns->n; i++)
-        if (sv_glob(sv_of(patterns->v[i]), nsp)) return true;
-    return false;
+    return cfg_list_matches(&gw->cfg->routes_ask_connect, nsp);
 }
 
 /* It waits no longer. */
@@ -78,10 +75,8 @@ static void admit(struct gw_socket *s)
 
 void gw_ask_answer(struct gateway *gw, const struct node_cmd *c)
 {
-    struct gw_nsp *nsp = gw_nsp_find(gw, c->nsp);
-    struct gw_socket *s = NULL;
-    if (nsp) HASH_FIND(hh, nsp->by_id, c->sid.p, c->sid.n, s);
-    if (!s || s->serial != c->serial || !s->asked) {
+    struct gw_socket *s = gw_socket_find_same(gw, c->nsp, c->sid, c->serial);
+    if (!s || !s->asked) {
         gw->count.node_cmds_void++;
         return;
     }

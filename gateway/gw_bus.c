@@ -78,9 +78,8 @@ bool gw_bus_open(struct gateway *gw, struct cfg_error *err)
                                              .gap = on_gap,
                                              .describe = describe};
     struct str_view uid = sv_make(gw->node, ID_NODE_LEN);
-    bool alone = !gw->cfg->redis_url[0] && !gw->cfg->redis_sentinels.n;
-    gw->bus = alone ? bus_local_new(&events, gw, uid)
-                    : bus_redis_new(gw->cfg, gw->loop, &events, gw, uid, err);
+    gw->bus = cfg_has_redis(gw->cfg) ? bus_redis_new(gw->cfg, gw->loop, &events, gw, uid, err)
+                                     : bus_local_new(&events, gw, uid);
     if (!gw->bus) return false;
     gw->questions = gw_cluster_questions_new(gw);
     gw_node_cmd_open(gw);

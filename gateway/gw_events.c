@@ -1,5 +1,3 @@
-/* System */
-#include <assert.h>
 /* Util */
 #include "util/x_alloc.h"
 /* Proto */
@@ -7,74 +5,11 @@
 /* Gateway */
 #include "gw_events.h"
 #include "gw_login.h"
+#include "gw_owed.h"
+#include "gw_routes.h"
 #include "gw_work.h"
 
 #define NAME_MAX_BYTES 256 /* longer event names have no route and no handler */
-
-/* ---- routes */
-
-enum target { TO_ALL, TO_OTHERS, TO_ROOM, TO_WORKER, TO_NONE };
-
-struct route {
-    struct str_view nsp, event; /* patterns, views of the configuration */
-    enum target to;
-};
-
-struct gw_route_table {
-    size_t n;
-    struct route v[];
-};
-
-static enum target target_of(struct str_view word)
-{
-    if (sv_eq(word, SV("all"))) return TO_ALL;
-    if (sv_eq(word, SV("others"))) return TO_OTHERS;
-    if (sv_eq(word, SV("room"))) return TO_ROOM;
-    if (sv_eq(word, SV("worker"))) return TO_WORKER;
-    return TO_NONE;
-}
-
-/* "[/namespace ]event=target": the last '=' ends the event's pattern. */
-static struct route parse_route(struct str_view text)
-{
-    struct route r = {.nsp = SV("*")};
-    size_t eq = text.n;
-    while (eq && text.p[eq - 1] != '=')
-        eq--;
-    assert(eq); /* cfg_check() has seen to it */
-    r.to = target_of(sv_trim(sv_skip(text, eq)));
-    struct str_view event = sv_trim(sv_make(text.p, eq - 1));
-    size_t space = sv_find(event, ' ');
-    if (event.n && event.p[0] == '/' && space < event.n) {
-        r.nsp = sv_make(event.p, space);
-        event = sv_trim(sv_skip(event, space));
-    }
-    r.event = event;
-    return r;
-}
-
-struct gw_route_table *gw_routes_new(const struct cfg *cfg)
-{
-    size_t n = cfg->routes_events.n;
-    struct gw_route_table *t = x_calloc(1, sizeof(*t) + n * sizeof(struct route));
-    t->n = n;
-    for (size_t i = 0; i < n; i++)
-        t->v[i] = parse_route(sv_of(cfg->routes_events.v[i]));
-    return t;
-}
-
-void gw_routes_free(struct gw_route_table *t)
-{
-    x_free(t);
-}
-
-static const struct route *find_route(const struct gw_route_table *t, struct str_view nsp,
-                                      struct str_view event)
-{
-    for (size_t i = 0; i < t->n; i++)
-        if (sv_glob(t->v[i].nsp, nsp) && sv_glob(t->v[i].event, event)) return &t->v[i];
-    return NULL;
-}
 
 /* ---- to the bus */
 
@@ -94,40 +29,6 @@ void gw_broadcast(struct gateway *gw, struct str_view nsp, const struct bus_targ
     gw->count.publishes++;
     gw->bus_waits = true;
     gw->bus->ops->publish(gw->bus, bus_msg_new(&m), done, arg);
-}
-
-/* A client that waits to hear from the bus. It may be gone by then: ids, no pointers. */
-struct owed {
-    struct gateway *gw;
-    uint64_t ack_id;
-    bool wants_ack;
-    uint32_t serial; /* the socket's */
-    size_t nsp_len, id_len, room_len;
-    char text[]; /* namespace, the socket's id, then a joined room */
-};
-
-static struct owed *owed_new(struct gw_socket *s, const struct gw_event *e, struct str_view room)
-{
-    struct str_view nsp = s->nsp->view, id = gw_socket_id(s);
-    struct owed *o = x_malloc(sizeof(*o) + nsp.n + id.n + room.n);
-    *o = (struct owed){.gw = s->conn->gw,
-                       .ack_id = e->ack_id,
-                       .wants_ack = e->wants_ack,
-                       .serial = s->serial,
-                       .nsp_len = nsp.n,
-                       .id_len = id.n,
-                       .room_len = room.n};
-    memcpy(o->text, nsp.p, nsp.n);
-    memcpy(o->text + nsp.n, id.p, id.n);
-    if (room.n) memcpy(o->text + nsp.n + id.n, room.p, room.n);
-    return o;
-}
-
-static struct gw_socket *owed_socket(const struct owed *o)
-{
-    struct str_view id = sv_make(o->text + o->nsp_len, o->id_len);
-    struct gw_socket *s = gw_socket_find(o->gw, sv_make(o->text, o->nsp_len), id);
-    return s && s->serial == o->serial ? s : NULL;
 }
 
 static void answer(struct gw_socket *s, const struct gw_event *e, enum bus_outcome outcome)
@@ -150,16 +51,16 @@ static void answer(struct gw_socket *s, const struct gw_event *e, enum bus_outco
 
 static void on_published(enum bus_outcome outcome, void *arg)
 {
-    struct owed *o = arg;
-    struct gw_socket *s = owed_socket(o);
-    struct gw_event e = {.wants_ack = o->wants_ack, .ack_id = o->ack_id};
+    struct gw_owed *o = arg;
+    struct gw_socket *s = gw_owed_socket(o);
+    struct gw_event e = gw_owed_event(o);
     if (s) answer(s, &e, outcome);
     x_free(o);
 }
 
 static void publish(struct gw_socket *s, const struct gw_event *e, const struct bus_target *to)
 {
-    struct owed *o = e->wants_ack ? owed_new(s, e, SV("")) : NULL;
+    struct gw_owed *o = e->wants_ack ? gw_owed_new(s, e, SV("")) : NULL;
     gw_broadcast(s->conn->gw, s->nsp->view, to, e->args, e->attachments, e->nattachments,
                  o ? on_published : NULL, o);
 }
@@ -192,18 +93,14 @@ static void publish_to_room(struct gw_socket *s, const struct gw_event *e)
 
 static void follow_route(struct gw_socket *s, const struct gw_event *e)
 {
-    const struct route *r = find_route(s->conn->gw->routes, s->nsp->view, e->name);
-    if (!r) {
-        refuse(s, e, "no_route", "this event is not routed");
-        return;
-    }
     struct str_view self = gw_socket_id(s);
-    switch (r->to) {
-    case TO_ALL: publish(s, e, &(struct bus_target){0}); break;
-    case TO_OTHERS: publish(s, e, &(struct bus_target){.except = &self, .nexcept = 1}); break;
-    case TO_ROOM: publish_to_room(s, e); break;
-    case TO_WORKER: gw_work_event(s, e); break;
-    case TO_NONE: gw_acks_send_ok(s, e); break;
+    switch (gw_routes_find(s->conn->gw->routes, s->nsp->view, e->name)) {
+    case GW_ROUTE_MISSING: refuse(s, e, "no_route", "this event is not routed"); break;
+    case GW_ROUTE_ALL: publish(s, e, &(struct bus_target){0}); break;
+    case GW_ROUTE_OTHERS: publish(s, e, &(struct bus_target){.except = &self, .nexcept = 1}); break;
+    case GW_ROUTE_ROOM: publish_to_room(s, e); break;
+    case GW_ROUTE_WORKER: gw_work_event(s, e); break;
+    case GW_ROUTE_NONE: gw_acks_send_ok(s, e); break;
     }
 }
 
@@ -220,17 +117,15 @@ static bool is_id_like(struct str_view room)
 static bool may_join(const struct cfg *cfg, struct str_view room)
 {
     if (sv_starts_with(room, SV("user:")) || is_id_like(room)) return false;
-    for (size_t i = 0; i < cfg->routes_client_rooms.n; i++)
-        if (sv_glob(sv_of(cfg->routes_client_rooms.v[i]), room)) return true;
-    return false;
+    return cfg_list_matches(&cfg->routes_client_rooms, room);
 }
 
 static void on_joined(enum bus_outcome outcome, void *arg)
 {
-    struct owed *o = arg;
-    struct gw_socket *s = owed_socket(o);
-    bool undo = s && outcome != BUS_TAKEN && o->room_len;
-    if (undo) gw_socket_leave(s, sv_make(o->text + o->nsp_len + o->id_len, o->room_len));
+    const struct gw_owed *o = arg;
+    struct gw_socket *s = gw_owed_socket(o);
+    struct str_view room = gw_owed_more(o);
+    if (s && outcome != BUS_TAKEN && room.n) gw_socket_leave(s, room);
     on_published(outcome, arg);
 }
 
@@ -245,7 +140,7 @@ static void join(struct gw_socket *s, const struct gw_event *e, struct str_view 
         gw_acks_send_ok(s, e);
     } else {
         s->conn->gw->bus_waits = true;
-        bus->ops->sync(bus, on_joined, owed_new(s, e, was_in ? SV("") : room));
+        bus->ops->sync(bus, on_joined, gw_owed_new(s, e, was_in ? SV("") : room));
     }
 }
 

@@ -11,8 +11,8 @@
 /* Gateway */
 #include "gw_api.h"
 #include "gw_auth.h"
-#include "gw_events.h"
 #include "gw_reload.h"
+#include "gw_routes.h"
 #include "gw_work.h"
 
 #define NAMES_MAX 700 /* of a log line */

@@ -22,7 +22,6 @@
 #include "gw_bus.h"
 #include "gw_conn.h"
 #include "gw_engine.h"
-#include "gw_events.h"
 #include "gw_fanout.h"
 #include "gw_flush.h"
 #include "gw_handover.h"
@@ -31,6 +30,7 @@
 #include "gw_node_cmd.h"
 #include "gw_parent.h"
 #include "gw_reload.h"
+#include "gw_routes.h"
 #include "gw_server.h"
 #include "gw_siblings.h"
 #include "gw_sio.h"
@@ -191,6 +191,7 @@ static struct gateway *make(const struct cfg *cfg, struct loop *loop,
     if (!gw_work_open(gw, err)) {
         gw_bus_close(gw);
         gw_routes_free(gw->routes);
+        gw_api_free(gw->api);
         gw_auth_free(gw->auth);
         x_free(gw);
         return NULL;

@@ -262,6 +262,15 @@ static bool is_id_like(struct str_view nsp, struct str_view id)
     return id.n == ID_LEN || (id.n == nsp.n + 1 + ID_LEN && id.p[nsp.n] == '#');
 }
 
+struct gw_socket *gw_socket_find_same(struct gateway *gw, struct str_view nsp, struct str_view id,
+                                      uint64_t serial)
+{
+    struct gw_nsp *n = gw_nsp_find(gw, nsp);
+    struct gw_socket *s = NULL;
+    if (n) HASH_FIND(hh, n->by_id, id.p, id.n, s);
+    return s && s->serial == serial ? s : NULL;
+}
+
 struct gw_socket *gw_socket_find(struct gateway *gw, struct str_view nsp, struct str_view id)
 {
     struct gw_nsp *n = gw_nsp_find(gw, nsp);

@@ -54,6 +54,9 @@ struct gw_socket {
  * it for themselves, the Engine.IO sid, with the namespace and a '#' before it unless that is "/". */
 struct gw_socket *gw_socket_new(struct gw_conn *c, struct gw_nsp *nsp);
 struct gw_socket *gw_socket_of(struct gw_conn *c, struct str_view nsp);
+/* PENDING or READY, and no other than the one that had this serial. */
+struct gw_socket *gw_socket_find_same(struct gateway *gw, struct str_view nsp, struct str_view id,
+                                      uint64_t serial);
 /* PENDING → READY: in the walk list, in user:<sub> and the rooms of the claim. identity: a new
  * reference is held; may be NULL. */
 void gw_socket_admit(struct gw_socket *s, struct gw_identity *identity);

@@ -17,35 +17,24 @@
 /* Gateway */
 #include "gw_ask.h"
 #include "gw_auth.h"
+#include "gw_owed.h"
+#include "gw_routes.h"
 #include "gw_work.h"
 
 #define ID_MAX 64
 
 /* ---- the way */
 
-static bool has_redis(const struct cfg *cfg)
-{
-    return cfg->redis_url[0] || cfg->redis_sentinels.n;
-}
-
-static bool routes_to_workers(const struct cfg *cfg)
-{
-    for (size_t i = 0; i < cfg->routes_events.n; i++) {
-        const char *target = strrchr(cfg->routes_events.v[i], '=');
-        if (target && strcmp(target, "=worker") == 0) return true;
-    }
-    return false;
-}
-
 bool gw_work_open(struct gateway *gw, struct cfg_error *err)
 {
     const struct cfg *cfg = gw->cfg;
     if (gw->work) return true;
-    if (!has_redis(cfg)) { /* costs nothing, and whoever attaches finds it there */
+    if (!cfg_has_redis(cfg)) { /* costs nothing, and whoever attaches finds it there */
         gw->work = work_local_new((size_t)cfg->work_max_item);
         return true;
     }
-    if (!routes_to_workers(cfg) && !cfg->routes_lifecycle.n && !cfg->routes_ask_connect.n)
+    if (!gw_routes_lead_to_workers(gw->routes) && !cfg->routes_lifecycle.n &&
+        !cfg->routes_ask_connect.n)
         return true;
     gw->work = work_redis_new(cfg, gw->loop, sv_make(gw->node, ID_NODE_LEN), err);
     return gw->work != NULL;
@@ -68,7 +57,7 @@ void gw_work_close(struct gateway *gw)
 const char *gw_work_refusal(const struct gateway *gw)
 {
     bool is_used = gw->count.sessions || gw->count.reloads;
-    return gw->work && has_redis(gw->cfg) && !is_used ? work_redis_mismatch(gw->work) : NULL;
+    return gw->work && cfg_has_redis(gw->cfg) && !is_used ? work_redis_mismatch(gw->work) : NULL;
 }
 
 struct gw_work_excuse gw_work_excuse(enum work_outcome outcome)
@@ -116,29 +105,6 @@ static void submit(struct gateway *gw, struct work_item *item, work_done_cb done
 
 /* ---- events */
 
-/* A client that waits for an ack, if only that it cannot be had. It may be gone by then. */
-struct owed {
-    struct gateway *gw;
-    uint64_t ack_id;
-    uint32_t serial;
-    size_t nsp_len, id_len;
-    char text[]; /* namespace, then the socket's id */
-};
-
-static struct owed *owed_new(struct gw_socket *s, const struct gw_event *e)
-{
-    struct str_view nsp = s->nsp->view, id = gw_socket_id(s);
-    struct owed *o = x_malloc(sizeof(*o) + nsp.n + id.n);
-    *o = (struct owed){.gw = s->conn->gw,
-                       .ack_id = e->ack_id,
-                       .serial = s->serial,
-                       .nsp_len = nsp.n,
-                       .id_len = id.n};
-    memcpy(o->text, nsp.p, nsp.n);
-    memcpy(o->text + nsp.n, id.p, id.n);
-    return o;
-}
-
 static void refuse(struct gw_socket *s, const struct gw_event *e, enum work_outcome outcome)
 {
     struct gw_work_excuse why = gw_work_excuse(outcome);
@@ -147,11 +113,10 @@ static void refuse(struct gw_socket *s, const struct gw_event *e, enum work_outc
 
 static void on_event_told(enum work_outcome outcome, void *arg)
 {
-    struct owed *o = arg;
-    struct gw_event e = {.wants_ack = true, .ack_id = o->ack_id};
-    struct gw_socket *s = gw_socket_find(o->gw, sv_make(o->text, o->nsp_len),
-                                         sv_make(o->text + o->nsp_len, o->id_len));
-    if (s && s->serial == o->serial && outcome != WORK_TAKEN) refuse(s, &e, outcome);
+    struct gw_owed *o = arg;
+    struct gw_event e = gw_owed_event(o);
+    struct gw_socket *s = outcome != WORK_TAKEN ? gw_owed_socket(o) : NULL;
+    if (s) refuse(s, &e, outcome);
     x_free(o);
 }
 
@@ -170,7 +135,7 @@ void gw_work_event(struct gw_socket *s, const struct gw_event *e)
     item.wants_ack = e->wants_ack;
     item.ack_id = e->ack_id;
     if (e->wants_ack)
-        submit(gw, &item, on_event_told, owed_new(s, e));
+        submit(gw, &item, on_event_told, gw_owed_new(s, e, SV("")));
     else
         submit(gw, &item, NULL, NULL);
 }
@@ -183,16 +148,10 @@ struct gw_telling {
     struct work_item *bye;    /* its disconnect; or NULL */
 };
 
-static bool matches(const struct cfg_list *patterns, struct str_view nsp)
-{
-    for (size_t i = 0; i < patterns->n; i++)
-        if (sv_glob(sv_of(patterns->v[i]), nsp)) return true;
-    return false;
-}
-
 bool gw_work_tells(const struct gateway *gw, struct str_view nsp)
 {
-    return matches(&gw->cfg->routes_lifecycle, nsp) || matches(&gw->cfg->routes_ask_connect, nsp);
+    return cfg_list_matches(&gw->cfg->routes_lifecycle, nsp) ||
+           cfg_list_matches(&gw->cfg->routes_ask_connect, nsp);
 }
 
 static void on_connect_told(enum work_outcome outcome, void *arg)

@@ -173,8 +173,5 @@ void wk_http_routes_fini(struct wk_http_routes *r)
 bool wk_http_route_takes(const struct wk_http_route *r, const struct work_item *item)
 {
     if (!(r->types & 1u << item->type) || !sv_glob(sv_of(r->nsp), item->nsp)) return false;
-    if (item->type != WORK_EVENT) return true;
-    for (size_t i = 0; i < r->events.n; i++)
-        if (sv_glob(sv_of(r->events.v[i]), item->event)) return true;
-    return false;
+    return item->type != WORK_EVENT || cfg_list_matches(&r->events, item->event);
 }

@@ -104,7 +104,7 @@ static bool make(struct worker *w, wk_handlers_cb own, bool has_admin, struct cf
 struct worker *wk_server_new(const struct cfg *cfg, struct loop *loop, wk_handlers_cb own,
                              bool has_admin, struct cfg_error *err)
 {
-    if (!cfg->redis_url[0] && !cfg->redis_sentinels.n) {
+    if (!cfg_has_redis(cfg)) {
         snprintf(err->text, sizeof(err->text),
                  "redis.url: empty is not allowed: a worker takes its items from Redis");
         return NULL;

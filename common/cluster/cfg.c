@@ -257,6 +257,18 @@ bool cfg_list_has(const struct cfg_list *l, struct str_view word)
     return false;
 }
 
+bool cfg_list_matches(const struct cfg_list *l, struct str_view text)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (sv_glob(sv_of(l->v[i]), text)) return true;
+    return false;
+}
+
+bool cfg_has_redis(const struct cfg *c)
+{
+    return c->redis_url[0] || c->redis_sentinels.n;
+}
+
 /* --- mistakes */
 
 static bool refuse(struct cfg_error *err, const char *source, const struct cfg_row *row,

@@ -66,6 +66,10 @@ bool cfg_check(struct cfg *c, struct cfg_error *err) MUST_CHECK;
 
 /* Is word in the list? */
 bool cfg_list_has(const struct cfg_list *l, struct str_view word);
+/* Does one of its words, as a pattern, match the text? */
+bool cfg_list_matches(const struct cfg_list *l, struct str_view text);
+/* Is there a Redis to be used? */
+bool cfg_has_redis(const struct cfg *c);
 
 /* The whole configuration as JSON, secrets as "***"; what it prints can be read again apart from
  * those. */

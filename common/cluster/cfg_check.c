@@ -228,7 +228,7 @@ static bool check_bus(const struct cfg *c, struct cfg_error *err)
 /* Not even 0 on a machine with one core: what is allowed must not depend on the machine. */
 static bool check_processes(const struct cfg *c, struct cfg_error *err)
 {
-    if (c->gateway_processes == 1 || c->redis_url[0]) return true;
+    if (c->gateway_processes == 1 || cfg_has_redis(c)) return true;
     return cfg_row_error(
         err,
         "gateway.processes: %lld is not allowed: several processes need redis.url, "
