@@ -8,6 +8,7 @@
  * - What waits is bounded in bytes, whoever sends. */
 
 /* System */
+#include <assert.h>
 #include <string.h>
 /* Util */
 #include "util/x_alloc.h"
@@ -24,40 +25,55 @@ struct gw_node_cmds {
     gw_node_cmd_cb on_answer;
     void (*on_synced)(uint64_t token, void *arg);
     void *synced_arg;
-    size_t waiting, waiting_bytes; /* commands, and what they and the SYNCs count for */
+    size_t waiting, waiting_bytes; /* commands about sockets; what they and the SYNCs count for */
     uint64_t bad_logged_at;
 };
 
-/* ---- what may wait */
+/* ---- what waits for the bus */
 
-static bool may_wait(const struct gateway *gw, size_t bytes)
+/* A command, as it came. */
+struct waiter {
+    struct gateway *gw;
+    bool again; /* SYNC: commands before it wait; one more round */
+    size_t n;
+    char bytes[];
+};
+
+/* NULL: too much waits. Gives: waiter_free. */
+static struct waiter *waiter_new(struct gateway *gw, struct str_view bytes)
 {
     size_t max = (size_t)gw->cfg->bus_pending_max_bytes;
-    return gw->node_cmds->waiting_bytes + WAITER_COST + bytes <= max;
+    if (gw->node_cmds->waiting_bytes + WAITER_COST + bytes.n > max) return NULL;
+    struct waiter *w = x_malloc(sizeof(*w) + bytes.n);
+    *w = (struct waiter){.gw = gw, .n = bytes.n};
+    memcpy(w->bytes, bytes.p, bytes.n);
+    gw->node_cmds->waiting_bytes += WAITER_COST + bytes.n;
+    return w;
 }
 
-static void wait_for_bus(struct gateway *gw, size_t bytes, bus_done_cb done, void *arg)
+static void waiter_free(struct waiter *w)
 {
-    gw->node_cmds->waiting_bytes += WAITER_COST + bytes;
-    gw->bus_waits = true;
-    gw->bus->ops->sync(gw->bus, done, arg);
+    w->gw->node_cmds->waiting_bytes -= WAITER_COST + w->n;
+    x_free(w);
 }
 
-static void has_waited(struct gateway *gw, size_t bytes)
+static void wait_for_bus(struct waiter *w, bus_done_cb done)
 {
-    gw->node_cmds->waiting_bytes -= WAITER_COST + bytes;
+    w->gw->bus_waits = true;
+    w->gw->bus->ops->sync(w->gw->bus, done, w);
+}
+
+/* It is read as it was before. */
+static void read_again(const struct waiter *w, struct node_cmd *c, struct node_cmd_space *space)
+{
+    struct str_view bytes = sv_make(w->bytes, w->n);
+    const char *why;
+    bool is_read = node_cmd_next(&bytes, c, space, &why);
+    assert(is_read);
+    (void)is_read;
 }
 
 /* ---- one command about one socket */
-
-/* PENDING ones, too. */
-static struct gw_socket *find(struct gateway *gw, const struct node_cmd *c)
-{
-    struct gw_nsp *n = gw_nsp_find(gw, c->nsp);
-    struct gw_socket *s = NULL;
-    if (n) HASH_FIND(hh, n->by_id, c->sid.p, c->sid.n, s);
-    return s && s->serial == c->serial ? s : NULL;
-}
 
 static void refuse(struct gw_socket *s, const char *what)
 {
@@ -102,50 +118,39 @@ static void carry_out(struct gw_socket *s, const struct node_cmd *c)
 
 /* ---- a command that waits until its socket is in */
 
-struct waiter {
-    struct gateway *gw;
-    size_t n;
-    char bytes[]; /* the command as it came */
-};
-
 static void on_waited(enum bus_outcome outcome, void *arg)
 {
     struct waiter *w = arg;
     struct gateway *gw = w->gw;
-    struct str_view bytes = sv_make(w->bytes, w->n);
     struct node_cmd_space space;
     struct node_cmd c;
-    const char *why;
-    bool is_read = node_cmd_next(&bytes, &c, &space, &why); /* as it was before */
-    struct gw_socket *s = is_read ? find(gw, &c) : NULL;
+    read_again(w, &c, &space);
+    struct gw_socket *s = gw_socket_find_same(gw, c.nsp, c.sid, c.serial);
     gw->node_cmds->waiting--;
-    has_waited(gw, w->n);
     if (s) s->nwaiting--;
     if (s && outcome == BUS_TAKEN && s->state == GW_SOCKET_READY)
         carry_out(s, &c);
     else
         gw->count.node_cmds_void++;
-    x_free(w);
+    waiter_free(w);
 }
 
 static void wait_behind_admission(struct gw_socket *s, struct str_view bytes)
 {
     struct gateway *gw = s->conn->gw;
-    if (s->nwaiting == WAITERS_MAX || !may_wait(gw, bytes.n)) {
+    struct waiter *w = s->nwaiting == WAITERS_MAX ? NULL : waiter_new(gw, bytes);
+    if (!w) {
         refuse(s, "too much waits");
         return;
     }
-    struct waiter *w = x_malloc(sizeof(*w) + bytes.n);
-    *w = (struct waiter){.gw = gw, .n = bytes.n};
-    memcpy(w->bytes, bytes.p, bytes.n);
     s->nwaiting++;
     gw->node_cmds->waiting++;
-    wait_for_bus(gw, bytes.n, on_waited, w);
+    wait_for_bus(w, on_waited);
 }
 
 static void on_socket_cmd(struct gateway *gw, const struct node_cmd *c, struct str_view bytes)
 {
-    struct gw_socket *s = find(gw, c);
+    struct gw_socket *s = gw_socket_find_same(gw, c->nsp, c->sid, c->serial);
     if (s && (s->is_admitting || s->nwaiting))
         wait_behind_admission(s, bytes);
     else if (s && s->state == GW_SOCKET_READY)
@@ -156,20 +161,12 @@ static void on_socket_cmd(struct gateway *gw, const struct node_cmd *c, struct s
 
 /* ---- does the bus hear it all? */
 
-struct sync {
-    struct gateway *gw;
-    uint64_t token;
-    bool again; /* commands before it wait: one more round */
-    size_t from_len;
-    char from[];
-};
-
-static void say_synced(struct gateway *gw, struct str_view to, uint64_t token)
+static void say_synced(struct gateway *gw, const struct node_cmd *c)
 {
     struct buf out;
     buf_init(&out, ANSWER_MAX);
-    if (node_cmd_encode(&out, &(struct node_cmd){.type = NODE_SYNCED, .token = token}))
-        gw->bus->ops->direct(gw->bus, to, buf_view(&out), NULL, NULL);
+    if (node_cmd_encode(&out, &(struct node_cmd){.type = NODE_SYNCED, .token = c->token}))
+        gw->bus->ops->direct(gw->bus, c->from, buf_view(&out), NULL, NULL);
     gw->bus_waits = true;
     buf_fini(&out);
 }
@@ -177,35 +174,36 @@ static void say_synced(struct gateway *gw, struct str_view to, uint64_t token)
 /* Not heard in time: who asks has a time-out of its own. */
 static void on_heard(enum bus_outcome outcome, void *arg)
 {
-    struct sync *y = arg;
-    struct gateway *gw = y->gw;
-    has_waited(gw, y->from_len);
-    if (outcome == BUS_TAKEN && y->again && !gw->bus->ops->is_synced(gw->bus)) {
-        y->again = false;
-        wait_for_bus(gw, y->from_len, on_heard, y);
+    struct waiter *w = arg;
+    struct bus *bus = w->gw->bus;
+    struct node_cmd_space space;
+    struct node_cmd c;
+    if (outcome == BUS_TAKEN && w->again && !bus->ops->is_synced(bus)) {
+        w->again = false;
+        wait_for_bus(w, on_heard);
         return;
     }
-    if (outcome == BUS_TAKEN) say_synced(gw, sv_make(y->from, y->from_len), y->token);
-    x_free(y);
+    read_again(w, &c, &space);
+    if (outcome == BUS_TAKEN) say_synced(w->gw, &c);
+    waiter_free(w);
 }
 
-static void on_sync(struct gateway *gw, const struct node_cmd *c)
+static void on_sync(struct gateway *gw, const struct node_cmd *c, struct str_view bytes)
 {
     bool waits = gw->node_cmds->waiting > 0;
-    bool is_heard = !waits && gw->bus->ops->is_synced(gw->bus);
-    if (!is_heard && !may_wait(gw, c->from.n)) {
+    if (!waits && gw->bus->ops->is_synced(gw->bus)) {
+        gw->count.node_cmds++;
+        say_synced(gw, c);
+        return;
+    }
+    struct waiter *w = waiter_new(gw, bytes);
+    if (!w) {
         gw->count.node_cmds_refused++;
         return;
     }
     gw->count.node_cmds++;
-    if (is_heard) {
-        say_synced(gw, c->from, c->token);
-        return;
-    }
-    struct sync *y = x_malloc(sizeof(*y) + c->from.n);
-    *y = (struct sync){.gw = gw, .token = c->token, .again = waits, .from_len = c->from.n};
-    memcpy(y->from, c->from.p, c->from.n);
-    wait_for_bus(gw, c->from.n, on_heard, y);
+    w->again = waits;
+    wait_for_bus(w, on_heard);
 }
 
 /* ---- commands for others */
@@ -264,7 +262,7 @@ static void on_cmd(struct gateway *gw, const struct node_cmd *c, struct str_view
     case NODE_DATA: on_socket_cmd(gw, c, bytes); break;
     case NODE_ADMIT:
     case NODE_REFUSE: on_answer(gw, c); break;
-    case NODE_SYNC: on_sync(gw, c); break;
+    case NODE_SYNC: on_sync(gw, c, bytes); break;
     case NODE_SYNCED: on_synced(gw, c); break;
     }
 }
