@@ -1,7 +1,4 @@
-/* System */
-#include <assert.h>
 /* Proto */
-#include "proto/json_scan.h"
 #include "proto/prom_text.h"
 /* Io */
 #include "io/admin.h"
@@ -16,26 +13,14 @@
 
 #define REASONS_MAX 8192
 
-/* Why clients should not be sent here now: JSON strings, comma-separated. Empty: no reason. */
+/* Why clients should not be sent here now. Empty: no reason. */
 static void reasons(struct gateway *gw, struct buf *out)
 {
-    const char *trouble = gw->bus->ops->trouble(gw->bus);
     buf_init(out, REASONS_MAX);
-    bool fits = true;
-    if (gw->drain.state != GW_DRAIN_NO) fits = buf_add_sv(out, SV("\"draining\""));
-    if (trouble) {
-        struct buf text;
-        buf_init(&text, 256);
-        fits = fits && buf_addf(&text, "bus: %s", trouble) && (!out->n || buf_add_char(out, ',')) &&
-               json_string_encode(out, buf_view(&text));
-        buf_fini(&text);
-    }
-    if (gw_listener_is_full(gw)) {
-        fits = fits && (!out->n || buf_add_char(out, ',')) &&
-               buf_add_sv(out, SV("\"full: gateway.max_connections is reached\""));
-    }
-    assert(fits); /* static words */
-    (void)fits;
+    if (gw->drain.state != GW_DRAIN_NO) admin_add_reason(out, "", "draining");
+    admin_add_reason(out, "bus: ", gw->bus->ops->trouble(gw->bus));
+    if (gw_listener_is_full(gw))
+        admin_add_reason(out, "full: ", "gateway.max_connections is reached");
 }
 
 bool gw_admin_is_ready(struct gateway *gw)
@@ -47,14 +32,6 @@ bool gw_admin_is_ready(struct gateway *gw)
     return is_ready;
 }
 
-static void on_health(void *ctx, const struct admin_request *r, struct admin_reply *reply)
-{
-    (void)ctx;
-    (void)r;
-    reply->type = "text/plain; charset=utf-8";
-    (void)!buf_add_sv(&reply->body, SV("ok\n"));
-}
-
 static void on_ready(void *ctx, const struct admin_request *r, struct admin_reply *reply)
 {
     struct gateway *gw = ctx;
@@ -63,9 +40,7 @@ static void on_ready(void *ctx, const struct admin_request *r, struct admin_repl
     reasons(gw, &why);
     bool is_ready = !why.n;
     if (gw->family) is_ready = gw_siblings_ready(gw, is_ready, &why);
-    reply->status = is_ready ? 200 : 503;
-    (void)!buf_addf(&reply->body, "{\"ready\":%s,\"reasons\":[%.*s]}\n",
-                    is_ready ? "true" : "false", SV_ARG(buf_view(&why)));
+    admin_say_ready(reply, is_ready, buf_view(&why));
     buf_fini(&why);
 }
 
@@ -87,7 +62,7 @@ static void on_metrics(void *ctx, const struct admin_request *r, struct admin_re
 }
 
 static const struct admin_route routes[] = {
-    {"GET", "/healthz", on_health},
+    {"GET", "/healthz", admin_on_health},
     {"GET", "/readyz", on_ready},
     {"GET", "/metrics", on_metrics},
     {"POST", "/api/emit", gw_api_on_emit},
@@ -117,9 +92,5 @@ bool gw_admin_open(struct gateway *gw, struct cfg_error *err)
     gw->admin = admin_new(gw->cfg, gw->loop, routes, NROUTES, gw, err);
     if (!gw->admin) return false;
     admin_set_max_body(gw->admin, (size_t)gw->cfg->admin_api_max_body);
-    struct log_line l;
-    log_begin(&l, LOG_INFO, "admin listening");
-    log_kv_u64(&l, "port", (uint64_t)admin_port(gw->admin));
-    log_end(&l);
     return true;
 }

@@ -26,6 +26,8 @@
 /* Util */
 #include "util/log.h"
 #include "util/x_alloc.h"
+/* Proto */
+#include "proto/json_scan.h"
 /* Io */
 #include "io/admin.h"
 #include "io/listen_set.h"
@@ -288,6 +290,35 @@ void admin_send(struct admin_later *l)
     x_free(l);
 }
 
+/* ---- what all programs answer alike */
+
+void admin_on_health(void *ctx, const struct admin_request *r, struct admin_reply *reply)
+{
+    (void)ctx;
+    (void)r;
+    reply->type = "text/plain; charset=utf-8";
+    (void)!buf_add_sv(&reply->body, SV("ok\n"));
+}
+
+void admin_add_reason(struct buf *reasons, const char *what, const char *why)
+{
+    struct buf text;
+    if (!why) return;
+    buf_init(&text, 256);
+    bool fits = buf_addf(&text, "%s%s", what, why) && (!reasons->n || buf_add_char(reasons, ',')) &&
+                json_string_encode(reasons, buf_view(&text));
+    buf_fini(&text);
+    assert(fits);
+    (void)fits;
+}
+
+void admin_say_ready(struct admin_reply *reply, bool is_ready, struct str_view reasons)
+{
+    reply->status = is_ready ? 200 : 503;
+    (void)!buf_addf(&reply->body, "{\"ready\":%s,\"reasons\":[%.*s]}\n",
+                    is_ready ? "true" : "false", SV_ARG(reasons));
+}
+
 /* ---- life */
 
 struct admin *admin_new(const struct cfg *cfg, struct loop *loop, const struct admin_route *routes,
@@ -295,6 +326,10 @@ struct admin *admin_new(const struct cfg *cfg, struct loop *loop, const struct a
 {
     struct listen_set set;
     if (!listen_set_open(&set, "admin", &cfg->admin_host, (int)cfg->admin_port, err)) return NULL;
+    struct log_line l;
+    log_begin(&l, LOG_INFO, "admin listening");
+    log_kv_u64(&l, "port", (uint64_t)set.port);
+    log_end(&l);
     return admin_new_on(&set, loop, routes, nroutes, ctx);
 }
 

@@ -65,6 +65,16 @@ struct admin_reply *admin_later_reply(struct admin_later *l);
 /* Sends it, if anybody is there. Frees l. */
 void admin_send(struct admin_later *l);
 
+/* --- what all programs answer alike */
+
+/* GET /healthz */
+void admin_on_health(void *ctx, const struct admin_request *r, struct admin_reply *reply);
+/* Reasons for not being ready are JSON strings with commas between them. Adds one; nothing if why is
+ * NULL. Both are static words. */
+void admin_add_reason(struct buf *reasons, const char *what, const char *why);
+/* GET /readyz */
+void admin_say_ready(struct admin_reply *reply, bool is_ready, struct str_view reasons);
+
 /* Closes everything. NULL is fine. */
 void admin_free(struct admin *a);
 
