@@ -36,18 +36,6 @@ static bool is_name(struct str_view v)
     return v.n && v.n <= NAMES_MAX && utf8_is_valid(v);
 }
 
-static bool read_serial(struct str_view raw, uint64_t *out)
-{
-    uint64_t n = 0;
-    for (size_t i = 0; i < raw.n; i++) {
-        unsigned digit = (unsigned char)raw.p[i] - (unsigned)'0';
-        if (digit > 9 || n > (UINT64_MAX - digit) / 10) return false;
-        n = n * 10 + digit;
-    }
-    *out = n;
-    return true;
-}
-
 static bool read_user(struct str_view raw, struct buf *text, struct str_view *out)
 {
     bool lone = false;
@@ -81,5 +69,5 @@ bool work_note_decode(struct work_item *item, struct str_view field, struct str_
     if (json_kind_of(user) != JSON_STRING || !read_user(user, text, &item->user))
         return bad(why, "user: text expected");
     if (json_kind_of(item->claims) != JSON_OBJECT) return bad(why, "claims: object expected");
-    return read_serial(serial, &item->serial) || bad(why, "serial: number expected");
+    return sv_to_u64(serial, UINT64_MAX, &item->serial) || bad(why, "serial: number expected");
 }

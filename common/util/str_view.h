@@ -66,8 +66,11 @@ static inline struct str_view sv_trim(struct str_view s)
     return s;
 }
 
-/* Is s a whole number up to max, in digits, the first no needless zero? Then *out is that. */
+/* Decimal digits and nothing else, at most max. False: *out is not to be looked at. */
+bool sv_to_u64(struct str_view s, uint64_t max, uint64_t *out);
+/* The same, and the first digit no needless zero: as numbers are written that have one form only. */
 bool sv_number(struct str_view s, uint64_t max, uint64_t *out);
+
 /* Shell-like match: '*' in pattern stands for any run of bytes (also none), '?' for one byte.
  * Linear in practice, at worst pattern.n * s.n. */
 bool sv_glob(struct str_view pattern, struct str_view s);

@@ -154,6 +154,21 @@ static void numbers(void **state)
         assert_int_equal(sv_number(sv_of(v[i].text), v[i].max, &n), v[i].is_one);
         assert_true(n == (v[i].is_one ? v[i].value : 99));
     }
+    uint64_t n = 7;
+    assert_true(sv_to_u64(SV("0"), 0, &n));
+    assert_int_equal(n, 0);
+    assert_true(sv_to_u64(SV("0042"), 42, &n));
+    assert_int_equal(n, 42);
+    assert_true(sv_to_u64(SV("18446744073709551615"), UINT64_MAX, &n));
+    assert_true(n == UINT64_MAX);
+    static const struct {
+        const char *text;
+        uint64_t max;
+    } bad[] = {{"", 9},    {"1", 0},   {"10", 9}, {"43", 42}, {"18446744073709551616", UINT64_MAX},
+               {"-1", 9},  {"+1", 9},  {" 1", 9}, {"1 ", 9},  {"99999999999999999999", UINT64_MAX},
+               {"1x", 99}, {"0x1", 99}};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_false(sv_to_u64(sv_of(bad[i].text), bad[i].max, &n));
 }
 
 int main(void)
