@@ -59,9 +59,8 @@ static void submit(struct work_out *w, const struct work_item *item, work_done_c
 {
     struct local *l = (struct local *)w;
     struct entry *e = x_malloc(sizeof(*e));
-    bool fits = work_item_size(item) <= l->max_item;
     *e = (struct entry){.done = done, .arg = arg, .size = work_item_size(item)};
-    if (!fits)
+    if (e->size > l->max_item)
         e->outcome = WORK_TOO_LARGE;
     else if (!l->take)
         e->outcome = WORK_REFUSED;

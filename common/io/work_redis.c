@@ -94,9 +94,9 @@ static bool is_owed(const struct work_item *item)
     return item->type == WORK_DISCONNECT;
 }
 
-static bool is_full(const struct work_redis *w, const struct work_item *item)
+static bool is_full(const struct work_redis *w, const struct work_item *item, unsigned partition)
 {
-    const struct work_partition *p = &w->partitions[work_partition(item->sid, w->npartitions)];
+    const struct work_partition *p = &w->partitions[partition];
     if (!p->is_full || is_owed(item)) return false;
     bool is_told = item->type == WORK_CONNECT && !item->asks;
     return !is_told || p->backlog > 2 * (uint64_t)w->cfg->work_max_backlog;
@@ -111,25 +111,26 @@ static bool has_room(const struct work_redis *w, const struct work_item *item, s
 
 /* WORK_TAKEN: nothing is against it now. */
 static enum work_outcome judge(const struct work_redis *w, const struct work_item *item,
-                               size_t size)
+                               unsigned partition, size_t size)
 {
     if (size > (size_t)w->cfg->work_max_item) return WORK_TOO_LARGE;
     if (w->mismatch[0] || !has_room(w, item, size)) return WORK_REFUSED;
-    return is_full(w, item) ? WORK_FULL : WORK_TAKEN;
+    return is_full(w, item, partition) ? WORK_FULL : WORK_TAKEN;
 }
 
 static void submit(struct work_out *out, const struct work_item *item, work_done_cb done, void *arg)
 {
     struct work_redis *w = (struct work_redis *)out;
     size_t size = work_item_size(item);
-    enum work_outcome outcome = judge(w, item, size);
+    unsigned partition = work_partition(item->sid, w->npartitions);
+    enum work_outcome outcome = judge(w, item, partition, size);
     if (outcome != WORK_TAKEN) {
         owe(entry_new(w, 0, done, arg), outcome);
         return;
     }
     struct work_entry *e = entry_new(w, size, done, arg);
     e->item = work_item_new(item);
-    e->partition = work_partition(item->sid, w->npartitions);
+    e->partition = partition;
     enqueue(w, e);
 }
 
