@@ -13,11 +13,9 @@
 #include <stdio.h>
 /* Util */
 #include "util/x_alloc.h"
-/* Proto */
-#include "proto/eio3_payload.h"
 /* Gateway */
 #include "gw_auth.h"
-#include "gw_conn.h"
+#include "gw_conn_parts.h"
 #include "gw_flush.h"
 #include "gw_http.h"
 #include "gw_metrics.h"
@@ -25,7 +23,7 @@
 
 /* ---- queue */
 
-static void mark_dirty(struct gw_conn *c)
+void gw_conn_mark_dirty(struct gw_conn *c)
 {
     if (c->is_dirty) return;
     c->is_dirty = true;
@@ -39,7 +37,7 @@ static void push(struct gw_conn *c, struct eio_msg *m)
     if (!c->queue.n) c->progress_at = loop_now(c->gw->loop);
     gw_queue_push(&c->queue, m);
     c->gw->gauge.queue_bytes += eio_msg_size(m);
-    mark_dirty(c);
+    gw_conn_mark_dirty(c);
 }
 
 void gw_conn_pop(struct gw_conn *c, uint32_t n)
@@ -140,7 +138,7 @@ static void on_upgraded(struct eio_session *s)
     c->gw->gauge.websockets++;
     /* A well-behaved client has no poll open now; if there is one, it is released empty-handed. */
     if (c->get) gw_poll_release(c, EIO_NOOP);
-    if (c->queue.n) mark_dirty(c);
+    if (c->queue.n) gw_conn_mark_dirty(c);
 }
 
 static void on_message(struct eio_session *s, bool binary, struct str_view data)
@@ -150,8 +148,7 @@ static void on_message(struct eio_session *s, bool binary, struct str_view data)
     if (!c->doom) c->gw->upper->message(c, binary, data);
 }
 
-/* For the layer above the connection ends here, though a polling client may still have to be told.
- */
+/* The end for the layer above, though a polling client may still have to be told. */
 static void end_upper(struct gw_conn *c, enum close_reason reason)
 {
     if (c->is_over) return;
@@ -200,7 +197,7 @@ static const struct eio_session_ops session_ops = {
 
 /* ---- deadlines */
 
-static void arm(struct gw_conn *c)
+void gw_conn_arm(struct gw_conn *c)
 {
     if (c->is_dead) return;
     uint64_t at = eio_session_deadline(&c->eio);
@@ -212,7 +209,7 @@ static void on_timer(struct wheel_entry *e)
 {
     struct gw_conn *c = (struct gw_conn *)((char *)e - offsetof(struct gw_conn, timer));
     eio_session_tick(&c->eio, loop_now(c->gw->loop));
-    arm(c);
+    gw_conn_arm(c);
 }
 
 /* ---- birth */
@@ -237,9 +234,9 @@ void gw_conn_addr(const struct gw_conn *c, char *out, size_t size)
         inet_ntop(AF_INET6, c->addr, out, (socklen_t)size);
 }
 
-static struct gw_conn *conn_new(struct gateway *gw, const struct gw_http *http,
-                                enum eio_transport transport, const struct gw_wire *wire,
-                                struct gw_token token)
+struct gw_conn *gw_conn_new(struct gateway *gw, const struct gw_http *http,
+                            enum eio_transport transport, const struct gw_wire *wire,
+                            struct gw_token token)
 {
     struct gw_conn *c = x_calloc(1, sizeof(*c));
     uint64_t now = loop_now(gw->loop);
@@ -262,7 +259,7 @@ static struct gw_conn *conn_new(struct gateway *gw, const struct gw_http *http,
 }
 
 /* The handshake, in the reference's key order. */
-static void send_open(struct gw_conn *c)
+void gw_conn_send_open(struct gw_conn *c)
 {
     const struct cfg *cfg = c->gw->cfg;
     bool upgrades = c->eio.transport == EIO_POLLING && cfg->engine_allow_upgrades &&
@@ -279,41 +276,6 @@ static void send_open(struct gw_conn *c)
     eio_msg_rele(m);
 }
 
-static uint8_t ws_form_of(const struct gw_wire *wire)
-{
-    if (wire->version == EIO_V3) return wire->b64 ? GW_WS_V3_B64 : GW_WS_V3;
-    return wire->b64 ? GW_WS_B64 : GW_WS_PLAIN;
-}
-
-struct gw_conn *gw_conn_new_polling(struct gateway *gw, struct gw_http *http,
-                                    const struct gw_wire *wire, struct gw_token token)
-{
-    struct gw_conn *c = conn_new(gw, http, EIO_POLLING, wire, token);
-    c->jsonp = wire->jsonp;
-    c->poll_b64 = wire->b64 || wire->jsonp; /* a script holds text */
-    send_open(c);
-    arm(c);
-    gw->upper->opened(c);
-    gw_conn_poll(c, http);
-    return c;
-}
-
-void gw_conn_new_ws(struct gateway *gw, struct gw_http *http, struct str_view key,
-                    struct str_view headers, struct str_view rest, const struct gw_wire *wire,
-                    struct gw_token token)
-{
-    struct gw_conn *c = conn_new(gw, http, EIO_WEBSOCKET, wire, token);
-    c->ws_form = ws_form_of(wire);
-    send_open(c);
-    arm(c);
-    gw->upper->opened(c);
-    struct gw_ws *ws = gw_ws_adopt(gw->ws, gw_http_detach(http), key, headers, rest, true, c);
-    if (!ws) {
-        c->ws = NULL;
-        eio_session_lost(&c->eio, REASON_TRANSPORT_CLOSE);
-    }
-}
-
 struct gw_conn *gw_conn_find(struct gateway *gw, struct str_view sid)
 {
     struct gw_conn *c = NULL;
@@ -323,139 +285,10 @@ struct gw_conn *gw_conn_find(struct gateway *gw, struct str_view sid)
     if (c && eio_session_deadline(&c->eio) <= loop_now(gw->loop)) {
         eio_session_tick(&c->eio, loop_now(gw->loop));
         if (c->is_dead) return NULL;
-        arm(c);
+        gw_conn_arm(c);
     }
     return c;
 }
-
-/* ---- polling requests */
-
-void gw_conn_poll(struct gw_conn *c, struct gw_http *http)
-{
-    if (!eio_session_poll_begin(&c->eio, c->queue.n == 0)) {
-        gw_poll_refuse(http, 400);
-        return;
-    }
-    c->get = http;
-    http->owner = c;
-    gw_http_hold(http);
-    if (c->queue.n) mark_dirty(c);
-    arm(c);
-}
-
-bool gw_conn_post_begin(struct gw_conn *c, struct gw_http *http)
-{
-    if (c->post) { /* overlapping POSTs: the first loses its connection, the session ends */
-        struct gw_http *first = c->post;
-        c->post = NULL;
-        gw_http_abort(first);
-        gw_poll_refuse(http, 400);
-        eio_session_lost(&c->eio, REASON_TRANSPORT_ERROR);
-        return false;
-    }
-    c->post = http;
-    http->owner = c;
-    return true;
-}
-
-void gw_conn_post_body(struct gw_conn *c, struct gw_http *http, struct str_view body)
-{
-    c->post = NULL;
-    bool good = gw_poll_dispatch(c, http->is_octets, body);
-    if (good)
-        gw_poll_ok(http);
-    else
-        gw_poll_refuse(http, 400);
-    arm(c);
-}
-
-void gw_conn_http_lost(struct gw_conn *c, struct gw_http *http)
-{
-    if (c->get == http) {
-        c->get = NULL;
-        eio_session_poll_answered(&c->eio);
-    }
-    if (c->post == http) c->post = NULL;
-    eio_session_lost(&c->eio, REASON_TRANSPORT_ERROR);
-}
-
-/* ---- WebSocket */
-
-void gw_conn_upgrade(struct gw_conn *c, struct gw_http *http, struct str_view key,
-                     struct str_view headers, struct str_view rest, const struct gw_wire *wire)
-{
-    struct gateway *gw = c->gw;
-    /* The handshake is completed in any case; a second WebSocket is then closed cleanly. */
-    bool may_probe = eio_session_probe_open(&c->eio, loop_now(gw->loop));
-    if (may_probe) c->ws_form = ws_form_of(wire);
-    arm(c);
-    struct gw_ws *ws =
-        gw_ws_adopt(gw->ws, gw_http_detach(http), key, headers, rest, false, may_probe ? c : NULL);
-    if (may_probe && !ws) {
-        c->probe = NULL;
-        eio_session_probe_lost(&c->eio);
-    }
-}
-
-static void on_ws_opened(void *owner, struct gw_ws *ws)
-{
-    struct gw_conn *c = owner;
-    *(c->eio.transport == EIO_WEBSOCKET ? &c->ws : &c->probe) = ws;
-    gw_ws_set_limit(ws, gw_conn_max_message(c));
-}
-
-static bool decode_frame(const struct gw_conn *c, bool binary, struct str_view data,
-                         struct buf *scratch, struct eio_packet *p)
-{
-    if (c->eio.version == EIO_V3)
-        return (binary ? eio3_packet_decode_binary(data, p)
-                       : eio3_packet_decode(data, scratch, p)) == VERDICT_OK;
-    *p = (struct eio_packet){EIO_MESSAGE, true, data};
-    return binary || eio_packet_decode(data, scratch, p) == VERDICT_OK;
-}
-
-static void on_ws_message(void *owner, struct gw_ws *ws, bool binary, struct str_view data)
-{
-    struct gw_conn *c = owner;
-    uint64_t now = loop_now(c->gw->loop);
-    struct eio_packet p;
-    struct buf scratch;
-    buf_init(&scratch, (size_t)c->gw->cfg->gateway_max_payload);
-    bool good = decode_frame(c, binary, data, &scratch, &p);
-    if (ws == c->probe) {
-        eio_session_probe_packet(&c->eio, good && !binary ? &p : NULL, now);
-    } else if (good) {
-        eio_session_packet(&c->eio, &p, now);
-    } else {
-        c->gw->count.packets_bad++;
-        eio_session_bad_packet(&c->eio);
-    }
-    buf_fini(&scratch);
-    arm(c);
-}
-
-static void on_ws_writable(void *owner, struct gw_ws *ws)
-{
-    struct gw_conn *c = owner;
-    if (ws != c->ws) return;
-    c->progress_at = loop_now(c->gw->loop);
-    if (c->queue.n) mark_dirty(c);
-}
-
-static void on_ws_closed(void *owner, struct gw_ws *ws, enum close_reason reason)
-{
-    struct gw_conn *c = owner;
-    if (ws == c->probe) {
-        c->probe = NULL;
-        eio_session_probe_lost(&c->eio);
-    } else if (ws == c->ws) {
-        c->ws = NULL;
-        eio_session_lost(&c->eio, reason);
-    }
-}
-
-const struct gw_ws_events gw_conn_ws_events = {on_ws_opened, on_ws_message, on_ws_writable,
-                                               on_ws_closed};
 
 /* ---- the turn's end */
 
@@ -504,7 +337,7 @@ bool gw_conn_phase(struct gateway *gw)
         if (c->doom) eio_session_close(&c->eio, c->doom, c->queue.n == 0, loop_now(gw->loop));
         if (!c->is_dead) {
             flush_conn(c);
-            arm(c);
+            gw_conn_arm(c);
             if (is_stuck(c)) stuck_add(c);
         }
     }
@@ -521,20 +354,20 @@ bool gw_conn_phase(struct gateway *gw)
 void gw_conn_cork(struct gw_conn *c, bool on)
 {
     c->is_corked = on;
-    if (!on && c->queue.n) mark_dirty(c);
+    if (!on && c->queue.n) gw_conn_mark_dirty(c);
 }
 
 void gw_conn_close(struct gw_conn *c, enum close_reason reason)
 {
     eio_session_close(&c->eio, reason, c->queue.n == 0, loop_now(c->gw->loop));
-    arm(c);
+    gw_conn_arm(c);
 }
 
 void gw_conn_doom(struct gw_conn *c, enum close_reason reason)
 {
     if (c->is_dead || c->doom) return;
     c->doom = (uint8_t)reason;
-    mark_dirty(c);
+    gw_conn_mark_dirty(c);
 }
 
 const char *gw_conn_transport(const struct gw_conn *c)
