@@ -181,6 +181,14 @@ class Kubernetes(unittest.TestCase):
                 })
                 self.assertIn("memory", container["resources"]["limits"])
 
+    def test_whoever_needs_redis_is_let_in(self):
+        users = [d for _, d in all_documents() if d["kind"] == "Deployment" and "redis://peal-redis" in json.dumps(pod(d))]
+        self.assertGreaterEqual(len(users), 3)
+        (rule,) = find("NetworkPolicy", "peal-redis")["spec"]["ingress"]
+        (who,) = rule["from"][0]["podSelector"]["matchExpressions"]
+        self.assertEqual((who["key"], who["operator"]), ("app.kubernetes.io/name", "In"))
+        self.assertEqual(set(who["values"]), {d["spec"]["template"]["metadata"]["labels"][who["key"]] for d in users})
+
     def test_the_secret_is_a_template(self):
         self.assertEqual(find("Secret", "peal-auth")["stringData"], {"secret": ""})
         with tempfile.NamedTemporaryFile() as empty:
@@ -255,6 +263,12 @@ class Compose(unittest.TestCase):
             self.assertIn("no-new-privileges:true", service["security_opt"], name)
         self.assertEqual([n for n, s in self.services.items() if "ports" in s], ["haproxy"], "one published port")
         self.assertNotIn("front", self.services["redis"]["networks"])
+
+    def test_redis_keeps_items_in_a_volume(self):
+        command = re.search(r"^CMD (\[.*\])$", read("deploy/redis/Dockerfile").replace("\\\n", ""), re.M)[1]
+        words = json.loads(command)
+        self.assertEqual(words[words.index("--appendonly") + 1], "yes")
+        self.assertEqual(self.services["redis"]["volumes"], [f"redis:{words[words.index('--dir') + 1]}"])
 
     def test_the_grace_period_holds_the_whole_drain(self):
         env = self.services["gateway"]["environment"]
