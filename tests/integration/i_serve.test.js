@@ -37,18 +37,26 @@ async function backend(t, answer) {
   return { items, url: `http://127.0.0.1:${server.address().port}/peal` };
 }
 
-/* What a module asks is answered by all clients of all gateways. */
+/* What a module asks is answered by all clients of all gateways; the second question by one alone. */
 async function asks(t, gws) {
   const sockets = await Promise.all(gws.flatMap((gw) => [connected(t, gw), connected(t, gw)]));
-  sockets.forEach((s, i) => s.on('question', (n, answer) => answer(i ? { n, i } : Buffer.from('bytes'))));
+  const bytes = ['bytes', 'more'];
+  sockets.forEach((s, i) => s.on('question', (n, answer) => {
+    if (n === 1) answer(i < bytes.length && i < sockets.length - 1 ? Buffer.from(bytes[i]) : { n, i });
+    else if (!i) answer('here');
+  }));
   const [all, nobody, found] = await ask(sockets[0], 'who');
   assert.deepEqual([all, nobody], [true, 0]);
   assert.deepEqual(found.map((f) => f.id).sort(), sockets.map((s) => s.id).sort());
-  const [complete, n, answers] = await ask(sockets[1], 'everyone');
+  const binary = bytes.slice(0, sockets.length - 1);
+  const [complete, n, answers, texts] = await ask(sockets[1], 'everyone');
   assert.deepEqual([complete, n, answers.length], [true, sockets.length, sockets.length]);
-  assert.deepEqual(answers.filter(Buffer.isBuffer), [Buffer.from('bytes')]);
+  assert.deepEqual(texts.sort(), binary);
+  const [whole, ...rest] = answers.filter(Buffer.isBuffer);
+  assert.deepEqual([binary.includes(String(whole)), rest.length], [true, binary.length - 1]);
   const others = answers.filter((a) => a && a.i !== undefined).sort((a, b) => a.i - b.i);
-  assert.deepEqual(others, sockets.slice(1).map((_, k) => ({ n: 1, i: k + 1 })));
+  assert.deepEqual(others, sockets.map((_, i) => ({ n: 1, i })).slice(binary.length));
+  assert.deepEqual(await ask(sockets[1], 'some'), [false, 1, ['here'], []]);
 }
 
 test('peal serve alone: a module asks clients and fetches sockets', async (t) => {

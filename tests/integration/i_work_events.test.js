@@ -3,9 +3,9 @@
 'use strict';
 const { test } = require('node:test');
 const assert = require('node:assert');
-const { ask, connected, gateway, Program, rawSio, SECRET, token, until, within } = require('./harness');
+const { ask, connected, gateway, Program, rawSio, rawWs, SECRET, token, until, within } = require('./harness');
 const { cluster, clusterGateway, metrics, ready, startRedis, OPEN } = require('./cluster_harness');
-const { backlog, stream, TestWorker } = require('./work_harness');
+const { backlog, PARTITIONS, stream, TestWorker } = require('./work_harness');
 
 const WORK = { 'routes.events': '*=worker' };
 const sum = async (gw, name) => (await metrics(gw)).sum(name);
@@ -124,29 +124,44 @@ test('an event that is too large is refused', async (t) => {
  * been seen by the worker, though Redis was killed and started again twice. */
 test('none that is taken is lost when Redis is killed', async (t) => {
   const CLIENTS = 8;
+  const WINDOW = 60; // of events of a client that are neither seen nor refused
   const seen = new Set();
   const refusals = new Set();
-  const { redis, gw, worker } = await scene(t, {
-    redis: { aof: true }, settings: { 'bus.pending_max_age': 20000, 'redis.backoff_max': 200 },
-    onItem: (item, w) => {
-      seen.add(JSON.parse(item.args).slice(1).join(':'));
-      return w.ack(item, 'done');
-    },
-  });
-  const sockets = await Promise.all(Array.from({ length: CLIENTS }, () => connected(t, gw)));
+  const open = Array.from({ length: CLIENTS }, () => new Set());
   const sent = [];
   let running = true;
   let away = false;
-  t.after(() => { running = false; });
-  const open = () => sent.length - seen.size - refusals.size;
-  const emitters = sockets.map(async (s, who) => {
-    for (let i = 0; running; i++) {
-      const name = `${who}:${i}`;
+  let sockets = [];
+  /* Some more while Redis is away, which then wait in the gateway. */
+  const go = (who) => {
+    while (running && open[who].size < (away ? 2 * WINDOW : WINDOW)) {
+      const name = `${who}:${sent.length}`;
       sent.push(name);
-      s.emit('n', who, i, (a) => { if (a && a.status === 'error') refusals.add(name); });
-      do await new Promise((resolve) => { setTimeout(resolve, 1); }); while (running && !away && open() > 500);
+      open[who].add(name);
+      sockets[who].emit('n', name, (a) => {
+        if (!a || a.status !== 'error') return;
+        refusals.add(name);
+        ended(name);
+      });
     }
+  };
+  const ended = (name) => {
+    const who = Number(name.split(':')[0]);
+    open[who].delete(name);
+    go(who);
+  };
+  const { redis, gw, worker } = await scene(t, {
+    redis: { aof: true }, settings: { 'bus.pending_max_age': 20000, 'redis.backoff_max': 200 },
+    onItem: (item, w) => {
+      const [, name] = JSON.parse(item.args);
+      seen.add(name);
+      ended(name);
+      return w.ack(item, 'done');
+    },
   });
+  sockets = await Promise.all(Array.from({ length: CLIENTS }, () => connected(t, gw)));
+  t.after(() => { running = false; });
+  open.forEach((_, who) => go(who));
   const reads = async () => {
     const before = seen.size;
     await until(() => seen.size > before + 200, 'the worker reads', 20000);
@@ -154,24 +169,43 @@ test('none that is taken is lost when Redis is killed', async (t) => {
   for (let round = 0; round < 2; round++) {
     await until(async () => await sum(gw, 'peal_work_down') === 0, 'the gateway is connected', 20000);
     await reads();
-    away = true;
     await redis.kill();
+    away = true;
+    open.forEach((_, who) => go(who));
     await until(async () => await sum(gw, 'peal_work_pending') > 20, 'events wait', 20000);
     await redis.start();
     away = false;
   }
   await reads();
   running = false;
-  await Promise.all(emitters);
-  await until(() => open() === 0, 'all are seen or refused', 20000);
+  await until(() => open.every((own) => own.size === 0), 'all are seen or refused', 20000);
   assert.deepEqual(sent.filter((one) => !seen.has(one) && !refusals.has(one)), []);
   assert.equal(await sum(gw, 'peal_work_disconnects_total'), 2);
   /* First seen in order, repeats aside; and a repeat has the id of the first. */
   for (let who = 0; who < CLIENTS; who++) {
-    const own = worker.all.map((i) => [i.id, ...JSON.parse(i.args).slice(1)]).filter((i) => i[1] === who);
+    const own = worker.all.map((i) => [i.id, ...JSON.parse(i.args)[1].split(':').map(Number)]).filter((i) => i[1] === who);
     const numbers = [...new Map(own.map(([id, , n]) => [id, n])).values()];
     assert.deepEqual(numbers, [...new Set(numbers)].sort((a, b) => a - b));
   }
+});
+
+/* The id of an old client's socket in a namespace comes again when it joins again. */
+test('who joins again is not told what became of the events of before', async (t) => {
+  const { redis, gw } = await scene(t, { settings: { 'gateway.allow_eio3': true, 'socketio.namespaces': '/,/n' } });
+  const c = await rawWs(t, gw, 'EIO=3&transport=websocket');
+  assert.deepEqual([(await c.next())[0], await c.next()], ['0', '40']);
+  c.send('40/n');
+  assert.equal(await c.next(), '40/n');
+  for (let p = 0; p < PARTITIONS; p++) await redis.command('SET', stream(p), 'no stream');
+  await redis.command('CLIENT', 'PAUSE', '60000', 'WRITE');
+  c.send('42/n,1["before"]');
+  await until(async () => await sum(gw, 'peal_work_pending') === 1, 'it is on its way');
+  c.send('41/n', '40/n');
+  assert.equal(await c.next(), '40/n');
+  c.send('42/n,2["after"]');
+  await until(async () => await sum(gw, 'peal_work_pending') === 2, 'the other one, too');
+  await redis.command('CLIENT', 'UNPAUSE');
+  assert.match(await c.next(), /^43\/n,2\[\{"status":"error"/);
 });
 
 test('what waits too long for Redis is refused', async (t) => {

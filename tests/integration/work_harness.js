@@ -11,6 +11,7 @@ const { atEnd, Inbox, until, within } = require('./harness');
 const { notepack } = require('./interop_harness');
 
 const PARTITIONS = 16;
+const READ_LIMIT = 600000; // longer than any test
 const [ACK, DATA, ADMIT, REFUSE] = [0, 4, 5, 6];
 const stream = (p) => `socket.io-peal-work#{${p}}`;
 
@@ -76,9 +77,10 @@ class TestWorker {
       const from = Array.from({ length: PARTITIONS }, (_, p) => this.last.get(p) || '0');
       const names = from.map((_, p) => stream(p));
       const command = ['XREAD', 'COUNT', '100', 'BLOCK', '50', 'STREAMS', ...names, ...from];
-      const got = await this.reading.command(command, raw);
-      if (!got) await new Promise((resolve) => { setTimeout(resolve, 10); }); // nothing, or Redis is away
-      for (const [name, entries] of got || []) await this.take(Number(/\{(\d+)\}/.exec(String(name))[1]), entries);
+      /* Nothing, or Redis is away: again. */
+      const got = await until(() => this.stopped || this.reading.command(command, raw), 'items', READ_LIMIT);
+      if (got === true) return;
+      for (const [name, entries] of got) await this.take(Number(/\{(\d+)\}/.exec(String(name))[1]), entries);
     }
   }
   async take(partition, entries) {

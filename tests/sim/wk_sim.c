@@ -3,6 +3,7 @@
  *
  *   - a worker that thinks, by its own clock, that a partition is its own is who Redis has for it
  *   - each item has effects exactly once, those of a socket in their order
+ *   - what is submitted again is not handled again by who has handled it, as long as the lease lasts
  *   - items that kill their worker are found out and buried
  *   - when things calm down everybody has the fair share within two leases, and everything is done
  *   - what a dead worker had is others' when its lease is over */
@@ -80,6 +81,12 @@ static void on_item(void *arg, const struct wk_ticket *t, const struct work_item
 {
     struct sim_worker *w = arg;
     struct sim_job *j = x_calloc(1, sizeof(*j)), **at = &w->jobs;
+    unsigned id = sim.entries[item->serial].id;
+    uint64_t epoch = wk_stream_epoch(w->feed, t->partition);
+    if (sim.given_to[id] == w->conn.worker + 1 && sim.given_in[id] == epoch)
+        sim_fail(&sim, "worker %d is given item %u twice", w->conn.worker, id);
+    sim.given_to[id] = w->conn.worker + 1;
+    sim.given_in[id] = epoch;
     *j = (struct sim_job){.ticket = *t, .entry = (unsigned)item->serial, .deaths = deaths};
     while (*at)
         at = &(*at)->next;
@@ -203,6 +210,7 @@ static void join(void)
 static void die(struct sim_worker *w)
 {
     sim_conn_kill(&w->conn);
+    sim.repeats += (unsigned)w->feed->stats.repeats;
     w->feed->ops->free(w->feed);
     while (w->jobs) {
         struct sim_job *j = w->jobs;
@@ -413,7 +421,7 @@ int main(void)
     const char *one = getenv("PEAL_SIM_SEED"), *many = getenv("PEAL_SIM_SEEDS");
     uint64_t from = one ? strtoull(one, NULL, 10) : 1;
     uint64_t n = one ? 1 : many ? strtoull(many, NULL, 10) : 1000;
-    unsigned long long effects = 0, fenced = 0, resent = 0, buried = 0;
+    unsigned long long effects = 0, fenced = 0, resent = 0, buried = 0, repeats = 0;
     log_set_level(getenv("PEAL_TEST_LOG") ? LOG_DEBUG : LOG_ERROR);
     for (uint64_t seed = from; seed < from + n; seed++) {
         run_seed(seed);
@@ -421,9 +429,11 @@ int main(void)
         fenced += sim.fenced;
         resent += sim.resent;
         buried += sim.buried;
+        repeats += sim.repeats;
     }
-    printf("%llu seeds: %llu items, %llu scripts fenced, %llu answers lost, %llu items buried\n",
-           (unsigned long long)n, effects, fenced, resent, buried);
+    printf("%llu seeds: %llu items, %llu scripts fenced, %llu answers lost, %llu items buried, "
+           "%llu repeats dropped\n",
+           (unsigned long long)n, effects, fenced, resent, buried, repeats);
     /* What is not met with is not tested. */
-    return n < 100 || (fenced && resent && buried) ? 0 : 1;
+    return n < 100 || (fenced && resent && buried && repeats) ? 0 : 1;
 }

@@ -47,12 +47,15 @@ struct sim {
     struct sim_entry entries[SIM_ENTRIES];
     unsigned nentries, naway;
     unsigned notes[SIM_ENTRIES];
+    int given_to
+        [SIM_ENTRIES]; /* by id: the worker that has had it last, from 1, and in which epoch */
+    uint64_t given_in[SIM_ENTRIES];
     int noted_by[SIM_ENTRIES];
     uint64_t socket_last[SIM_SOCKETS]; /* number of its last item that had effects */
     struct sim_op *ops;
     bool is_calm;      /* nothing arrives late */
     unsigned slowness; /* most ms a command or an answer takes */
-    unsigned effects, fenced, resent, buried;
+    unsigned effects, fenced, resent, buried, repeats;
 };
 
 /* 0 … below-1. */

@@ -504,6 +504,24 @@ static void test_data_is_seen_by_later_items(void **state)
     fake_feed_free(f);
 }
 
+/* What this worker remembers of a socket's data another one may have changed meanwhile. */
+static void test_data_is_forgotten_with_the_lease(void **state)
+{
+    struct fake_feed *f = feed_new(NULL);
+    (void)state;
+    fake_feed_event(f, "a", "one");
+    fake_feed_turn(f, 0);
+    unsigned partition = f->last.partition;
+    assert_true(wk_job_data(held.v[0], SV("{\"n\":1}")));
+    wk_job_done(held.v[0]);
+    fake_feed_turn(f, 0);
+    f->feed.events->revoked(f->feed.arg, partition);
+    fake_feed_event(f, "a", "two");
+    fake_feed_turn(f, 0);
+    assert_true(sv_eq(wk_job_item(held.v[1])->data, SV("null")));
+    fake_feed_free(f);
+}
+
 static void test_what_no_message_can_hold(void **state)
 {
     static const char *const sets[] = {"bus.max_message=1024", NULL};
@@ -644,6 +662,7 @@ int main(void)
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_stop_takes_no_longer_than_it_may),
         cmocka_unit_test(test_data_is_seen_by_later_items),
+        cmocka_unit_test(test_data_is_forgotten_with_the_lease),
         cmocka_unit_test(test_what_no_message_can_hold),
         cmocka_unit_test(test_what_fits_alone_but_not_together),
         cmocka_unit_test(test_names_that_no_message_can_hold),

@@ -10,6 +10,7 @@
 /* Tests */
 #include "unit/io/redis_fixture.h"
 #include "worker/wk_feed_redis.h"
+#include "worker/wk_scripts.h"
 
 #define JOBS 64
 
@@ -101,6 +102,19 @@ static void serve(void)
 static const char *ask(const char *words)
 {
     return fixture_ask(fixture, &fixture->one, words);
+}
+
+/* What a script answers. */
+static const char *eval(const char *script, const char *const *words, size_t n)
+{
+    struct str_view argv[24] = {SV("EVAL"), sv_of(script)};
+    unsigned before = fixture->one.answers;
+    assert_in_range(n, 0, 22);
+    for (size_t i = 0; i < n; i++)
+        argv[i + 2] = sv_of(words[i]);
+    redis_link_command(fixture->one.link, fixture_on_answer, &fixture->one, n + 2, argv);
+    UNTIL(fixture, fixture->one.answers == before + 1);
+    return fixture->one.last;
 }
 
 /* An event of a socket, in partition 1. */
@@ -577,6 +591,52 @@ static void test_a_lost_gateways_sockets_are_disconnected(void **state)
     UNTIL(fixture, a.feed->stats.finished == 1);
 }
 
+/* A note that is sent again, since the connection broke, is no second death. */
+static void test_notes_count_who_began(void **state)
+{
+    static const char *const begins[] = {"A", "A", "B", "B", "A"};
+    static const char *const counts[] = {"[ 1]", "[ 1]", "[ 2]", "[ 2]", "[ 3]"};
+    (void)state;
+    serve();
+    for (size_t i = 0; i < 5; i++) {
+        const char *me = begins[i];
+        const char *const set[] = {"1", "lease", me};
+        const char *const note[] = {"5", "lease", "stream", "tries", "held", "dead", me,   me,
+                                    "1", "10",    "1000",   "",      "k",    "n",    "1-1"};
+        eval("return redis.call('SET', KEYS[1], ARGV[1])", set, 3);
+        assert_string_equal(eval(wk_script_act, note, sizeof(note) / sizeof(note[0])), counts[i]);
+    }
+}
+
+static const char *tell_orphan(const char *lease, const char *note)
+{
+    const char *const words[] = {"4",   "sockets", "stream", "lease", "node",
+                                 lease, "/\nsid1", note,     "field", "value"};
+    return eval(wk_script_orphan, words, sizeof(words) / sizeof(words[0]));
+}
+
+/* Between looking and telling the gateway may come back, the socket may go, the lease may be lost. */
+static void test_a_lost_socket_is_told_only_if_it_is_still_so(void **state)
+{
+    static const char *const note[] = {"1", "sockets", "/\nsid1", "{}"};
+    (void)state;
+    serve();
+    eval("return redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])", note, 4);
+    assert_string_equal(tell_orphan("A", "{}"), "-1"); /* nobody has the lease */
+    ask("SET lease A");
+    ask("SET node {}");
+    assert_string_equal(tell_orphan("A", "{}"), "-1"); /* the gateway is back */
+    ask("DEL node");
+    assert_string_equal(tell_orphan("B", "{}"), "-1");
+    assert_string_equal(tell_orphan("A", "{\"n\":1}"), "0"); /* another note */
+    assert_string_equal(ask("EXISTS stream"), "0");
+    assert_string_equal(tell_orphan("A", "{}"), "1");
+    assert_string_equal(ask("XLEN stream"), "1");
+    assert_string_equal(ask("EXISTS sockets"), "0");
+    assert_string_equal(tell_orphan("A", "{}"), "0"); /* once */
+    assert_string_equal(ask("XLEN stream"), "1");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -597,6 +657,8 @@ int main(void)
         TEST(test_results_do_not_wait_for_ever),
         TEST(test_a_gateway_that_is_not_back_yet_is_not_lost),
         TEST(test_a_lost_gateways_sockets_are_disconnected),
+        TEST(test_notes_count_who_began),
+        TEST(test_a_lost_socket_is_told_only_if_it_is_still_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

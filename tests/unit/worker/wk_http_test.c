@@ -114,27 +114,54 @@ static void give(size_t i, struct wk_job *job)
     assert_int_equal(job->end, FAKE_OPEN); /* never from within */
 }
 
-static void turns_until(bool (*is_so)(void *arg), void *arg)
+/* Turns until cond. */
+#define UNTIL(cond)                                                                                \
+    do {                                                                                           \
+        uint64_t until_ = now_mono_ms() + PATIENCE_MS;                                             \
+        while (!(cond)) {                                                                          \
+            if (now_mono_ms() > until_) fail_msg("never: %s", #cond);                              \
+            loop_turn(t.loop, true);                                                               \
+        }                                                                                          \
+    } while (0)
+
+/* A job from its beginning to its end, at the first entry. */
+static void give_and_wait(struct wk_job *job)
 {
-    uint64_t limit = now_mono_ms() + PATIENCE_MS;
-    while (!is_so(arg)) {
-        if (now_mono_ms() > limit) fail_msg("nothing happens");
-        loop_turn(t.loop, true);
-    }
+    give(0, job);
+    UNTIL(job->end != FAKE_OPEN);
 }
 
-static bool has_ended(void *arg)
-{
-    return ((struct wk_job *)arg)->end != FAKE_OPEN;
-}
-
-/* One job from its beginning to its end. */
+/* The same for the usual event, with one entry for the path. */
 static void run(struct wk_job *job, const char *path, const char *more)
 {
     fake_job_init(job);
     open_http(path, more);
-    give(0, job);
-    turns_until(has_ended, job);
+    give_and_wait(job);
+}
+
+static void become_connect(struct wk_job *job, const char *auth, bool asks)
+{
+    fake_job_init(job);
+    job->item.type = WORK_CONNECT;
+    job->item.auth = sv_of(auth);
+    job->item.address = SV("::1");
+    job->item.transport = SV("websocket");
+    job->item.asks = asks;
+}
+
+static void become_disconnect(struct wk_job *job, const char *reason)
+{
+    fake_job_init(job);
+    job->item.type = WORK_DISCONNECT;
+    job->item.reason = sv_of(reason);
+}
+
+/* The first entry's jobs are taken back. */
+static void abandon(struct wk_job *v, size_t n)
+{
+    struct wk_handler h = wk_http_handler(t.http, 0);
+    for (size_t i = 0; i < n; i++)
+        h.abandon(h.ctx, &v[i]);
 }
 
 static uint64_t outcome(enum wk_http_outcome o)
@@ -188,21 +215,14 @@ static void an_error_fails_the_ack_or_refuses_the_connect(void **state)
     assert_int_equal(outcome(WK_HTTP_REFUSED), 1);
     fake_job_fini(&job);
 
-    fake_job_init(&job);
-    job.item.type = WORK_CONNECT;
-    job.item.auth = SV("{}");
-    job.item.asks = true;
-    give(0, &job);
-    turns_until(has_ended, &job);
+    become_connect(&job, "{}", true);
+    give_and_wait(&job);
     assert_int_equal(job.end, FAKE_DONE);
     assert_string_equal(fake_job_notes(&job), "refuse {\"message\":\"no\",\"data\":{\"a\":1}}\n");
     fake_job_fini(&job);
 
-    fake_job_init(&job); /* nobody asks */
-    job.item.type = WORK_DISCONNECT;
-    job.item.reason = SV("transport close");
-    give(0, &job);
-    turns_until(has_ended, &job);
+    become_disconnect(&job, "transport close"); /* nobody asks */
+    give_and_wait(&job);
     assert_int_equal(job.end, FAKE_FATAL);
     assert_string_equal(fake_job_why(&job), "the answer: error: cannot be done here");
     fake_job_fini(&job);
@@ -212,12 +232,9 @@ static void what_is_after_a_disconnect_is_for_others(void **state)
 {
     struct wk_job job;
     (void)state;
-    fake_job_init(&job);
     open_http("/others", "");
-    job.item.type = WORK_DISCONNECT;
-    job.item.reason = SV("transport close");
-    give(0, &job);
-    turns_until(has_ended, &job);
+    become_disconnect(&job, "transport close");
+    give_and_wait(&job);
     assert_string_equal(fake_job_why(&job), "");
     assert_string_equal(fake_job_notes(&job), "others leave b in / to s\nemit [\"e\"] in /\n"
                                               "others close in / to s\n");
@@ -231,8 +248,7 @@ static void effects_that_do_not_fit_fail_the_item(void **state)
     fake_job_init(&job);
     job.is_full = true;
     open_http("/all", "");
-    give(0, &job);
-    turns_until(has_ended, &job);
+    give_and_wait(&job);
     assert_int_equal(job.end, FAKE_FATAL);
     assert_string_equal(fake_job_why(&job),
                         "the answer: command 1 of 7 cannot be: too many or too large");
@@ -303,8 +319,7 @@ static void no_connection_is_tried_again(void **state)
     struct cfg_error err;
     t.http = wk_http_new(&t.cfg, t.loop, &err);
     fake_job_init(&job);
-    give(0, &job);
-    turns_until(has_ended, &job);
+    give_and_wait(&job);
     assert_int_equal(job.end, FAKE_RETRY);
     assert_int_equal(outcome(WK_HTTP_UNREACHED), 1);
     fake_job_fini(&job);
@@ -321,8 +336,7 @@ static void a_kept_connection_that_dies_is_no_second_request(void **state)
     fake_job_init(&job);
     static const struct backend_page closing[] = {{"/empty", BACKEND_CLOSE, NULL}, {NULL, 0, NULL}};
     t.backend.pages = closing;
-    give(0, &job);
-    turns_until(has_ended, &job);
+    give_and_wait(&job);
     assert_int_equal(job.end, FAKE_FATAL);
     assert_int_equal(outcome(WK_HTTP_LOST), 1);
     assert_int_equal(t.backend.requests, 2);
@@ -340,10 +354,8 @@ static void retry_after_is_waited_for_but_not_longer_than_allowed(void **state)
     set("worker.retry_max=60000");
     fake_job_init(&job);
     give(0, &job);
-    while (!wk_http_stats(t.http)->pausing)
-        loop_turn(t.loop, true);
-    struct wk_handler h = wk_http_handler(t.http, 0);
-    h.abandon(h.ctx, &job); /* it can be taken back meanwhile */
+    UNTIL(wk_http_stats(t.http)->pausing);
+    abandon(&job, 1); /* it can be taken back meanwhile */
     assert_int_equal(job.end, FAKE_DONE);
     assert_int_equal(wk_http_stats(t.http)->pausing, 0);
     fake_job_fini(&job);
@@ -354,17 +366,17 @@ static void retry_after_is_waited_for_but_not_longer_than_allowed(void **state)
 #define MANY 40
 static struct wk_job jobs[MANY];
 
-static bool all_ended(void *arg)
+static bool all_ended(size_t n)
 {
-    size_t n = *(size_t *)arg;
     for (size_t i = 0; i < n; i++)
         if (jobs[i].end == FAKE_OPEN) return false;
     return true;
 }
 
-static bool has_held(void *arg)
+static void end_jobs(size_t n)
 {
-    return t.backend.held >= *(unsigned *)arg;
+    for (size_t i = 0; i < n; i++)
+        fake_job_fini(&jobs[i]);
 }
 
 static void requests_are_bounded_and_connections_kept(void **state)
@@ -379,12 +391,11 @@ static void requests_are_bounded_and_connections_kept(void **state)
         assert_true(wk_http_stats(t.http)->running <= 4);
     }
     assert_int_equal(wk_http_stats(t.http)->waiting, n - 4);
-    turns_until(all_ended, &n);
+    UNTIL(all_ended(n));
     assert_int_equal(t.backend.requests, n);
     assert_true(t.backend.accepts <= 4);
     assert_int_equal(outcome(WK_HTTP_DONE), n);
-    for (size_t i = 0; i < n; i++)
-        fake_job_fini(&jobs[i]);
+    end_jobs(n);
 }
 
 static void one_that_hangs_does_not_stop_the_other(void **state)
@@ -407,20 +418,15 @@ static void one_that_hangs_does_not_stop_the_other(void **state)
         if (slow) jobs[i].item.event = SV("slow");
         give(slow ? 0 : 1, &jobs[i]);
     }
-    turns_until(has_held, &half);
-    while (outcome(WK_HTTP_DONE) < n / 2)
-        loop_turn(t.loop, true);
+    UNTIL(t.backend.held >= half);
+    UNTIL(outcome(WK_HTTP_DONE) == n / 2);
     assert_int_equal(t.backend.most_held, half);
-    struct wk_handler h = wk_http_handler(t.http, 0);
-    for (size_t i = 0; i < n / 2;
-         i++) /* those that run and those that wait; none begins meanwhile */
-        h.abandon(h.ctx, &jobs[i]);
-    turns_until(all_ended, &n);
+    abandon(jobs, n / 2); /* those that run and those that wait; none begins meanwhile */
+    UNTIL(all_ended(n));
     assert_int_equal(t.backend.requests, half);
     assert_int_equal(outcome(WK_HTTP_ABANDONED), n / 2);
     assert_int_equal(wk_http_stats(t.http)->running + wk_http_stats(t.http)->waiting, 0);
-    for (size_t i = 0; i < n; i++)
-        fake_job_fini(&jobs[i]);
+    end_jobs(n);
 }
 
 static void what_waits_goes_on_when_others_are_taken_back(void **state)
@@ -434,16 +440,12 @@ static void what_waits_goes_on_when_others_are_taken_back(void **state)
         fake_job_init(&jobs[i]);
         give(0, &jobs[i]);
     }
-    turns_until(has_held, &two);
-    struct wk_handler h = wk_http_handler(t.http, 0);
-    h.abandon(h.ctx, &jobs[0]);
-    while (t.backend.requests < 3)
-        loop_turn(t.loop, true);
-    turns_until(has_held, &two);
+    UNTIL(t.backend.held >= two);
+    abandon(jobs, 1);
+    UNTIL(t.backend.requests >= 3 && t.backend.held >= two);
     http_backend_release(&t.backend, "HTTP/1.1 204 No Content\r\n\r\n");
-    turns_until(all_ended, &n);
-    for (size_t i = 0; i < n; i++)
-        fake_job_fini(&jobs[i]);
+    UNTIL(all_ended(n));
+    end_jobs(n);
 }
 
 static void what_is_under_way_at_the_end_goes(void **state)
@@ -454,9 +456,8 @@ static void what_is_under_way_at_the_end_goes(void **state)
     fake_job_init(&job);
     open_http("/hang", "");
     give(0, &job);
-    turns_until(has_held, &one);
-    struct wk_handler h = wk_http_handler(t.http, 0);
-    h.abandon(h.ctx, &job);
+    UNTIL(t.backend.held >= one);
+    abandon(&job, 1);
     wk_http_free(t.http);
     t.http = NULL;
     fake_job_fini(&job);
@@ -486,8 +487,7 @@ static void an_event_is_sent_as_json(void **state)
     job.item.attachments = binary;
     job.item.nattachments = 2;
     open_http("/empty", "");
-    give(0, &job);
-    turns_until(has_ended, &job);
+    give_and_wait(&job);
     assert_string_equal(
         buf_cstr(&t.backend.body),
         "{\"v\":1,\"type\":\"event\",\"id\":\"gate0001-1\",\"nsp\":\"/\",\"sid\":\"sid-1\","
@@ -512,8 +512,7 @@ static void a_name_alone_has_no_arguments(void **state)
         struct wk_job job;
         fake_job_init(&job);
         job.item.args = sv_of(args[i]);
-        give(0, &job);
-        turns_until(has_ended, &job);
+        give_and_wait(&job);
         const char *at = strstr(buf_cstr(&t.backend.body), "\"args\":[");
         assert_non_null(at);
         assert_int_equal(at[8 + strspn(at + 8, " ")], ']');
@@ -525,23 +524,15 @@ static void a_connect_and_a_disconnect_are_sent_as_json(void **state)
 {
     struct wk_job job;
     (void)state;
-    fake_job_init(&job);
     open_http("/empty", "");
-    job.item.type = WORK_CONNECT;
-    job.item.auth = SV("{\"a\":1}");
-    job.item.address = SV("::1");
-    job.item.transport = SV("websocket");
-    give(0, &job);
-    turns_until(has_ended, &job);
+    become_connect(&job, "{\"a\":1}", false);
+    give_and_wait(&job);
     assert_non_null(strstr(
         buf_cstr(&t.backend.body),
         ",\"auth\":{\"a\":1},\"address\":\"::1\",\"transport\":\"websocket\",\"asks\":false}"));
     fake_job_fini(&job);
-    fake_job_init(&job);
-    job.item.type = WORK_DISCONNECT;
-    job.item.reason = SV("ping timeout");
-    give(0, &job);
-    turns_until(has_ended, &job);
+    become_disconnect(&job, "ping timeout");
+    give_and_wait(&job);
     assert_non_null(strstr(buf_cstr(&t.backend.body), ",\"reason\":\"ping timeout\"}"));
     fake_job_fini(&job);
 }

@@ -18,7 +18,12 @@ static void on_publish(struct bus *b, struct bus_msg *m, bus_done_cb done, void 
     (void)b;
     (void)done;
     (void)arg;
-    assert_true(buf_addf(&bus_told, "publish %.*s %.*s; ", SV_ARG(m->nsp), SV_ARG(m->json)));
+    assert_true(buf_addf(&bus_told, "publish %.*s %.*s", SV_ARG(m->nsp), SV_ARG(m->json)));
+    for (unsigned i = 0; i < m->nrooms; i++)
+        assert_true(buf_addf(&bus_told, " to %.*s", SV_ARG(m->rooms[i])));
+    for (unsigned i = 0; i < m->nexcept; i++)
+        assert_true(buf_addf(&bus_told, " except %.*s", SV_ARG(m->except[i])));
+    assert_true(buf_addf(&bus_told, "%s; ", m->flags & BUS_VOLATILE ? " volatile" : ""));
     bus_msg_rele(m);
 }
 
@@ -193,7 +198,7 @@ static void test_later(void **state)
     fake_feed_turn(f, 70);
     assert_bus_told("direct gw000001: ack 7 [{\"_placeholder\":true,\"num\":0}] +1; ");
     fake_feed_turn(f, 70);
-    assert_bus_told("publish / [\"later\"]; ");
+    assert_bus_told("publish /n [\"later\"] to r to user:ann except x volatile; ");
     handle(f, "later"); /* the timers end with the module */
     handle(f, "reply");
     end(f);

@@ -63,7 +63,10 @@ static bool do_all(struct peal_event *e)
 
 static void on_later(void *ctx)
 {
-    peal_emit_now(ctx, NULL, "[\"later\"]", NULL, 0);
+    static const char *const except[] = {"x", NULL};
+    struct peal_target to = {
+        .nsp = "/n", .room = "r", .user = "ann", .except = except, .is_volatile = true};
+    peal_emit_now(ctx, &to, "[\"later\"]", NULL, 0);
     timer = NULL;
 }
 
