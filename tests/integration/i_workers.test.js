@@ -3,8 +3,10 @@
 'use strict';
 const { test } = require('node:test');
 const assert = require('node:assert');
+const fs = require('node:fs');
+const path = require('node:path');
 const notepack = require('notepack.io');
-const { atEnd, environment, Program, request, run, until } = require('./harness');
+const { atEnd, environment, Program, request, ROOT, run, until } = require('./harness');
 const { startRedis, redisClient, tap } = require('./cluster_harness');
 
 const PARTITIONS = 4;
@@ -201,6 +203,33 @@ test('a worker on its admin port, and in peal status', async (t) => {
   assert.ok(away.reasons.length > 0);
   assert.equal((await get('/healthz')).status, 200);
   await until(async () => (await get('/readyz')).status === 200, 'it is ready again', 15000);
+});
+
+test('with a user of Redis who may do no more than needed', async (t) => {
+  const operations = fs.readFileSync(path.join(ROOT, 'docs/operations.md'), 'utf8');
+  const workers = fs.readFileSync(path.join(ROOT, 'docs/workers.md'), 'utf8');
+  const [gateway] = /~socket\.io\* &\* [^`]*/.exec(operations);
+  const [, more] = /also `(\+xadd [^`]*)`/.exec(operations);
+  const [, own] = /```\n(\+evalsha [^`]*)\n```/.exec(workers);
+  const may = `${gateway} ${more} ${own}`.replace(/\s+/g, ' ');
+  const { redis, client, sockets } = await start(t, { password: 'admin', users: [`peal on >word ${may}`] });
+  const limited = { url: `redis://peal:word@127.0.0.1:${redis.port}` };
+  const ws = await Promise.all([worker(t, limited), worker(t, limited)]);
+  await allLeased(client, ws);
+  await sockets.send(100);
+  await done(client, sockets);
+  sockets.check();
+  await client.xAdd(`${KEY}-peal-work#{1}`, '*', { what: 'no item' });
+  await until(async () => await client.xLen(`${KEY}-peal-dead`) === 1, 'it is buried');
+  await client.hSet(`${KEY}-peal-sockets#gone`, '/\nsocket1', '{"serial":5,"user":"s1","claims":{},"data":null}');
+  await until(async () => !(await client.exists(`${KEY}-peal-sockets#gone`)), 'the lost socket is told');
+  await ws[0].kill();
+  await sockets.send(100);
+  await done(client, sockets);
+  sockets.check();
+  await allLeased(client, [ws[1]]);
+  assert.doesNotMatch(ws[1].log, /NOPERM/);
+  assert.deepEqual(await client.sendCommand(['ACL', 'LOG']), []);
 });
 
 test('another number of partitions is refused at the start', async (t) => {

@@ -60,6 +60,11 @@ BAD = [
     ("answer", {"emit": {"event": "e", "to": [1]}}),
     ("answer", {"emit": {"event": "e", "to": None}}),
     ("answer", {"emit": {"event": "e", "user": "a\nb"}}),
+    ("answer", {"emit": {"event": "e", "to": "a\x7f"}}),
+    ("answer", {"emit": {"event": "e", "to": ["r", ""]}}),
+    ("answer", {"emit": {"event": "e", "user": []}}),
+    ("answer", {"emit": {"event": "e", "user": ""}}),
+    ("answer", {"emit": {"event": "e", "user": ["u"] * 1001}}),
     ("answer", {"emit": {"event": "e", "to": "r" * 262}}),
     ("answer", {"emit": {"event": "e", "user": "u" * 257}}),
     ("answer", {"emit": {"event": "e", "nsp": "n"}}),
@@ -76,10 +81,15 @@ BAD = [
     ("answer", {"join": {"rooms": "r", "nsp": "/"}}),
     ("answer", {"join": {"rooms": "r", "except": "e"}}),
     ("answer", {"join": 1}),
+    ("answer", {"join": {"rooms": "r", "to": "x", "close": True}}),
+    ("answer", {"join": ["r"] * 1001}),
+    ("answer", {"leave": ["r"] * 1001}),
     ("answer", {"leave": [True]}),
     ("answer", {"disconnect": "yes"}),
     ("answer", {"disconnect": {"nsp": "/"}}),
     ("answer", {"disconnect": {"close": 1}}),
+    ("answer", {"disconnect": {"close": True, "rooms": "r"}}),
+    ("answer", {"disconnect": [{"to": "r"}] * 1001}),
     ("answer", {"attachments": []}),
     ("answer", {"error": {}}),
     ("answer", {"error": "no"}),
@@ -90,9 +100,13 @@ BAD = [
     ("emit", "e"),
     ("join", "r"),
     ("join", {"rooms": "r"}),
+    ("join", {"rooms": "r", "to": "s", "close": True}),
+    ("join", [{"rooms": "r", "to": "s"}] * 1001),
     ("leave", [{"rooms": "r"}]),
     ("disconnect", True),
     ("disconnect", {"close": True}),
+    ("disconnect", {"to": "s", "rooms": "r"}),
+    ("disconnect", [{"to": "s"}] * 1001),
 ]
 
 
@@ -118,6 +132,13 @@ class Schema(unittest.TestCase):
             for key in item:  # nothing may be missing, and nothing more be there
                 self.assertFalse(validator.is_valid({k: v for k, v in item.items() if k != key}), key)
             self.assertFalse(validator.is_valid({**item, "more": 1}))
+            for wrong in ({"v": 2}, {"type": "ack"}, {"id": ""}, {"nsp": "a"}, {"sid": ""}, {"time": -1}, {"attempt": 0}):
+                self.assertFalse(validator.is_valid({**item, **wrong}), wrong)
+            for other in items:  # what only another type has
+                for key in other.keys() - item.keys():
+                    if other["type"] != item["type"]:
+                        self.assertFalse(validator.is_valid({**item, key: other[key]}), key)
+        self.assertFalse(validator.is_valid({**items[2], "transport": "pigeon"}))
 
     def test_commands_are_taken_and_refused_alike(self):
         schema = load("commands")
