@@ -17,7 +17,7 @@ static const struct {
 } commands[] = {
     {"serve", "run everything in one process; needs no Redis", peal_serve_main},
     {"token", "make a JWT, or inspect one", peal_token_main},
-    {"status", "show the gateways of a cluster", peal_status_main},
+    {"status", "show the gateways and workers of a cluster", peal_status_main},
     {"emit", "send an event to clients of a cluster", peal_emit_main},
     {"dead", "look at items that workers gave up; put them back or drop them", peal_dead_main},
 };
@@ -29,7 +29,7 @@ static void usage(FILE *to)
     fprintf(to, "usage: peal COMMAND [options]\n\ncommands:\n");
     for (size_t i = 0; i < NCOMMANDS; i++)
         fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].what);
-    fprintf(to, "\n'peal COMMAND --help' explains a command.\n");
+    fprintf(to, "\n'peal COMMAND --help' explains a command, 'peal --version' names the version.\n");
 }
 
 int main(int argc, char **argv)

@@ -105,7 +105,7 @@ static void print_help(const char *name, const char *what)
     fputs("Options:\n"
           "  -c FILE, --config FILE        JSON file with the configuration\n"
           "  --set section.name=value      one key of it; wins over file and environment\n"
-          "  --processes N|auto            gateway.processes=N; auto: one for each core\n"
+          "  --processes N|auto            gateways: gateway.processes=N; auto: one a core\n"
           "  -t, --test                    check the configuration and exit\n"
           "  --print-config                print the whole configuration without secrets and exit\n"
           "  -v, --verbose                 log.level=debug\n"

@@ -7,7 +7,8 @@ const assert = require('node:assert');
 const { setTimeout: elapse } = require('node:timers/promises');
 const path = require('node:path');
 const { startRedis } = require('./cluster_harness');
-const { atEnd, fixture, gateway, poller, Poller, Program, program, rawWs, RawWs, request } = require('./harness');
+const { fixture, gateway, poller, Poller, program, rawWs, RawWs, request } = require('./harness');
+const { startWorker } = require('./work_harness');
 
 const INTERVAL = 300;
 const TIMEOUT = 200;
@@ -41,16 +42,9 @@ before(async () => {
   const redis = await startRedis(file);
   const cluster = { 'redis.url': redis.url };
   fixtures['gateway, Redis, worker'] = await gateway(file, { ...SUITE, ...cluster });
-  await worker({ ...HANDLERS, ...cluster });
+  await startWorker(file, 'peal-worker', { ...HANDLERS, ...cluster });
 });
 after(() => file.end());
-
-async function worker(settings) {
-  const args = Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
-  const w = new Program(path.join(program('peal'), '../../worker/peal-worker'), args);
-  atEnd(file, () => w.stop());
-  assert.ok(await Promise.race([w.line(/msg=working/), w.exited.then(() => '')]), w.log);
-}
 
 /* The WebSocket is not let in, or closed. */
 async function shut(t, gw, query) {

@@ -6,16 +6,16 @@ const assert = require('node:assert');
 const { once } = require('node:events');
 const http = require('node:http');
 const path = require('node:path');
-const { accepted, ask, atEnd, client, connected, environment, gateway, metricsBecome, Program, refused, until } = require('./harness');
-const { clusterGateway, ready, redisClient, startRedis } = require('./cluster_harness');
+const { accepted, ask, atEnd, client, connected, gateway, metricsBecome, refused, until } = require('./harness');
+const { clusterGateway, ready, startRedis } = require('./cluster_harness');
+const { leases, startWorker } = require('./work_harness');
 
 const MODULE = path.join(process.env.PEAL_BUILD || path.join(__dirname, '../../build/asan'), 'tests/integration/ask-module.so');
 const OPEN = { 'auth.mode': 'none', 'auth.secret': null, 'routes.events': '*=worker' };
 const SERVE = { name: 'peal', command: ['serve'] };
 
-/* All partitions are this worker's, so that items do not wait for others to leave. */
-const leased = (redis) => until(async () =>
-  (await redis.keys('socket.io-peal-lease#*')).length === 16, 'leases', 15000);
+/* All partitions are somebody's. */
+const leased = (redis) => until(async () => (await leases(redis)).every(Boolean), 'leases', 15000);
 
 /* answer: of an item, an object or undefined; its items are kept. */
 async function backend(t, answer) {
@@ -70,17 +70,16 @@ test('peal serve with Redis: its module answers the clients of other gateways, t
   const serve = await clusterGateway(t, redis, settings, SERVE);
   const other = await clusterGateway(t, redis, OPEN);
   await Promise.all([ready(serve), ready(other)]);
-  await leased(await redisClient(t, redis));
+  await leased(redis);
   await asks(t, [serve, other]);
 });
 
 test('peal-worker: a module asks clients of two gateways', async (t) => {
   const redis = await startRedis(t);
-  const w = new Program('peal-worker', ['--set', `redis.url=${redis.url}`, '--set', `worker.modules=${MODULE}`], environment());
-  atEnd(t, () => w.stop());
+  await startWorker(t, 'peal-worker', { 'redis.url': redis.url, 'worker.modules': MODULE });
   const gws = [await clusterGateway(t, redis, OPEN), await clusterGateway(t, redis, OPEN)];
   await Promise.all(gws.map((gw) => ready(gw)));
-  await leased(await redisClient(t, redis));
+  await leased(redis);
   await asks(t, gws);
 });
 
@@ -122,7 +121,7 @@ test('peal serve with Redis: a backend admits, refuses and answers', async (t) =
   const gw = await clusterGateway(t, redis,
     { ...OPEN, 'admin.port': 0, 'routes.ask_connect': '/', 'worker.http': JSON.stringify([{ url: b.url }]) }, SERVE);
   await ready(gw);
-  await leased(await redisClient(t, redis));
+  await leased(redis);
   await asksBackend(t, gw, b);
   await isCounted(gw);
 });

@@ -6,35 +6,17 @@ const assert = require('node:assert');
 const fs = require('node:fs');
 const path = require('node:path');
 const notepack = require('notepack.io');
-const { atEnd, environment, Program, request, ROOT, run, until } = require('./harness');
+const { environment, request, ROOT, run, until } = require('./harness');
 const { startRedis, redisClient, tap } = require('./cluster_harness');
+const { backlog, fairShares, leases, startWorker } = require('./work_harness');
 
 const PARTITIONS = 4;
 const KEY = 'socket.io';
 const LEASE = 1000;
 
-async function worker(t, redis, settings = {}) {
-  const all = {
-    'redis.url': redis.url, 'work.partitions': PARTITIONS, 'worker.lease_time': LEASE, 'admin.port': 0, ...settings,
-  };
-  const w = new Program('worker-fixture', Object.entries(all).flatMap(([k, v]) => ['--set', `${k}=${v}`]));
-  atEnd(t, () => w.stop());
-  w.id = / worker=(\S+)/.exec(await w.line(/msg=working/))[1];
-  w.port = Number(/ port=(\d+)/.exec(await w.line(/msg="admin listening"/))[1]);
-  return w;
-}
-
-const leases = async (client) => (await client.mGet(Array.from({ length: PARTITIONS },
-  (_, p) => `${KEY}-peal-lease#{${p}}`))).map((v) => v && v.split(' ')[0]);
-const allLeased = (client, workers) => until(async () => {
-  const has = await leases(client);
-  const counts = workers.map((w) => has.filter((id) => id === w.id).length);
-  return counts.reduce((a, b) => a + b) === PARTITIONS && Math.max(...counts) - Math.min(...counts) <= 1;
-}, 'fair shares', 15000);
-const backlog = async (client) => {
-  const n = await Promise.all(Array.from({ length: PARTITIONS }, (_, p) => client.xLen(`${KEY}-peal-work#{${p}}`)));
-  return n.reduce((a, b) => a + b);
-};
+const worker = (t, redis, settings = {}) => startWorker(t, 'worker-fixture',
+  { 'redis.url': redis.url, 'work.partitions': PARTITIONS, 'worker.lease_time': LEASE, ...settings });
+const allLeased = (redis, workers) => fairShares(redis, workers, PARTITIONS);
 
 /* Items of made-up sockets, numbered; what was said of each is kept in order. */
 class Sockets {
@@ -79,63 +61,63 @@ async function start(t, options = {}) {
   return { redis, client, sockets };
 }
 
-const done = (client, sockets) => until(async () =>
-  sockets.said.flat().length >= sockets.sent && await backlog(client) === 0, 'all is done', 30000);
+const done = (redis, sockets) => until(async () =>
+  sockets.said.flat().length >= sockets.sent && await backlog(redis, PARTITIONS) === 0, 'all is done', 30000);
 
 test('workers share, one stops in good order: its partitions go on at once', async (t) => {
-  const { redis, client, sockets } = await start(t);
+  const { redis, sockets } = await start(t);
   const workers = await Promise.all([worker(t, redis), worker(t, redis), worker(t, redis)]);
-  await allLeased(client, workers);
+  await allLeased(redis, workers);
   await sockets.send(600);
   await workers[0].stop();
-  assert.ok(!(await leases(client)).includes(workers[0].id), 'its leases are given back');
+  assert.ok(!(await leases(redis, PARTITIONS)).includes(workers[0].id), 'its leases are given back');
   await sockets.send(200);
-  await done(client, sockets);
+  await done(redis, sockets);
   sockets.check();
-  await allLeased(client, workers.slice(1));
+  await allLeased(redis, workers.slice(1));
 });
 
 test('a worker that is killed: others take over, effects happen once and in order', async (t) => {
-  const { redis, client, sockets } = await start(t);
+  const { redis, sockets } = await start(t);
   const workers = await Promise.all([worker(t, redis), worker(t, redis), worker(t, redis)]);
-  await allLeased(client, workers);
+  await allLeased(redis, workers);
   await sockets.send(1000);
   await workers[1].kill();
   await sockets.send(200);
-  await done(client, sockets);
+  await done(redis, sockets);
   sockets.check();
-  await allLeased(client, [workers[0], workers[2]]);
+  await allLeased(redis, [workers[0], workers[2]]);
 });
 
 test('a worker that is stopped past its lease and continued has no say any more', async (t) => {
-  const { redis, client, sockets } = await start(t);
+  const { redis, sockets } = await start(t);
   const workers = await Promise.all([worker(t, redis), worker(t, redis)]);
-  await allLeased(client, workers);
+  await allLeased(redis, workers);
   await sockets.send(1000);
   workers[0].child.kill('SIGSTOP');
-  await allLeased(client, [workers[1]]);
+  await allLeased(redis, [workers[1]]);
   await sockets.send(200);
-  await done(client, sockets);
+  await done(redis, sockets);
   workers[0].child.kill('SIGCONT');
-  await allLeased(client, workers);
+  await allLeased(redis, workers);
   await sockets.send(200);
-  await done(client, sockets);
+  await done(redis, sockets);
   sockets.check();
 });
 
 test('Redis is killed and comes back with its append-only file', async (t) => {
   const { redis, client, sockets } = await start(t, { aof: true });
   const workers = await Promise.all([worker(t, redis), worker(t, redis)]);
-  await allLeased(client, workers);
+  await allLeased(redis, workers);
   await sockets.send(400);
   await redis.kill();
   await redis.start();
   await until(() => client.isReady, 'the test is connected again', 10000);
-  await until(async () => await backlog(client) === 0, 'all is done', 30000);
+  await until(async () => await backlog(redis, PARTITIONS) === 0, 'all is done', 30000);
   /* What was published while the test was away it has not heard; nothing comes twice. */
   const all = sockets.said.flat();
   assert.equal(new Set(all).size, all.length);
-  await allLeased(client, workers);
+  await allLeased(redis, workers);
 });
 
 test('dead letters are looked at, put back, dropped', async (t) => {
@@ -171,14 +153,14 @@ test('dead letters are looked at, put back, dropped', async (t) => {
 test('a worker on its admin port, and in peal status', async (t) => {
   const { redis, client, sockets } = await start(t);
   const w = await worker(t, redis, { 'bus.heartbeat_interval': 100, 'bus.heartbeat_timeout': 2000 });
-  await allLeased(client, [w]);
-  const get = (path) => request({ port: w.port }, { path });
+  await allLeased(redis, [w]);
+  const get = (path) => request({ port: w.adminPort }, { path });
   assert.equal((await get('/healthz')).body, 'ok\n');
   const ready = await get('/readyz');
   assert.deepEqual([ready.status, JSON.parse(ready.body)], [200, { ready: true, reasons: [] }]);
   assert.equal((await get('/api/sockets')).status, 404);
   await sockets.send(20);
-  await done(client, sockets);
+  await done(redis, sockets);
   const finished = async () => {
     const { body } = await get('/metrics');
     return /^peal_worker_ready 1$/m.test(body) && /^peal_worker_partitions 4$/m.test(body) && /^peal_worker_items_total 20$/m.test(body) &&
@@ -215,9 +197,9 @@ test('with a user of Redis who may do no more than needed', async (t) => {
   const { redis, client, sockets } = await start(t, { password: 'admin', users: [`peal on >word ${may}`] });
   const limited = { url: `redis://peal:word@127.0.0.1:${redis.port}` };
   const ws = await Promise.all([worker(t, limited), worker(t, limited)]);
-  await allLeased(client, ws);
+  await allLeased(redis, ws);
   await sockets.send(100);
-  await done(client, sockets);
+  await done(redis, sockets);
   sockets.check();
   await client.xAdd(`${KEY}-peal-work#{1}`, '*', { what: 'no item' });
   await until(async () => await client.xLen(`${KEY}-peal-dead`) === 1, 'it is buried');
@@ -225,17 +207,17 @@ test('with a user of Redis who may do no more than needed', async (t) => {
   await until(async () => !(await client.exists(`${KEY}-peal-sockets#gone`)), 'the lost socket is told');
   await ws[0].kill();
   await sockets.send(100);
-  await done(client, sockets);
+  await done(redis, sockets);
   sockets.check();
-  await allLeased(client, [ws[1]]);
+  await allLeased(redis, [ws[1]]);
   assert.doesNotMatch(ws[1].log, /NOPERM/);
   assert.deepEqual(await client.sendCommand(['ACL', 'LOG']), []);
 });
 
 test('another number of partitions is refused at the start', async (t) => {
-  const { redis, client } = await start(t);
+  const { redis } = await start(t);
   const w = await worker(t, redis);
-  await allLeased(client, [w]);
+  await allLeased(redis, [w]);
   const other = await run('peal-worker', ['--set', `redis.url=${redis.url}`, '--set', 'work.partitions=8']);
   assert.equal(other.code, 1);
   assert.match(other.stderr, /work\.partitions: 8 is not allowed: the cluster of bus\.key .* has 4/);

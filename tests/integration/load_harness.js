@@ -20,7 +20,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { atEnd, connected, Program, program, request, tempDir, until } = require('./harness');
 const { cluster, metrics, startRedis } = require('./cluster_harness');
-const { backlog, PARTITIONS } = require('./work_harness');
+const { backlog, fairShares, startWorker } = require('./work_harness');
 
 const ACK = 3; // Socket.IO's packet
 
@@ -64,28 +64,18 @@ class Load {
   answered(ms = 60000) {
     return until(() => this.speakers.every((s) => s.answered === s.limit), 'all is answered', ms);
   }
-  /* Asked on new connections: those of a client of the test would be broken by what is broken here. */
   backlog() {
     return backlog(this.redis);
   }
   /* Each of these workers has its share of partitions. */
-  async shared(workers = this.workers) {
-    await until(async () => {
-      const values = await this.redis.command('MGET', ...numbers(PARTITIONS).map((p) => `socket.io-peal-lease#{${p}}`));
-      const has = workers.map((w) => values.filter((v) => v && v.startsWith(`${w.id} `)).length);
-      return has.reduce((a, b) => a + b) === PARTITIONS && Math.max(...has) - Math.min(...has) <= 1;
-    }, 'fair shares', 15000);
+  shared(workers = this.workers) {
+    return fairShares(this.redis, workers);
   }
-  async worker() {
-    const settings = {
-      'redis.url': this.redis.url, 'admin.port': 0, 'admin.host': '127.0.0.1',
-      'worker.modules': `${program('worker-module')}=${this.file}`, 'worker.http': JSON.stringify(this.routes), ...this.workerSettings,
-    };
-    const w = new Program('peal-worker', Object.entries(settings).flatMap(([k, v]) => ['--set', `${k}=${v}`]));
-    atEnd(this.t, () => w.stop());
-    w.id = / worker=(\S+)/.exec(await w.line(/msg=working/, 15000))[1];
-    w.adminPort = Number(/ port=(\d+)/.exec(await w.line(/msg="admin listening"/))[1]);
-    return w;
+  worker() {
+    return startWorker(this.t, 'peal-worker', {
+      'redis.url': this.redis.url, 'worker.modules': `${program('worker-module')}=${this.file}`,
+      'worker.http': JSON.stringify(this.routes), ...this.workerSettings,
+    });
   }
   async sum(programs, name) {
     const all = await Promise.all(programs.map(async (p) => (await metrics(p)).sum(name)));

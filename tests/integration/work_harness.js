@@ -1,4 +1,4 @@
-/* A worker for tests, beside cluster_harness.js: it reads the streams as any reader of Redis could, keeps
+/* Workers' programs, their leases and streams; and a worker for tests, beside cluster_harness.js: it reads the streams as any reader of Redis could, keeps
  * what it has read, and answers gateways on their own channels.
  *
  *   const worker = await TestWorker.start(t, redis, (item) => worker.ack(item, 'ok'));
@@ -6,8 +6,9 @@
  *
  * It has the partitions to itself: no leases. An item that it has read is taken out of its stream. */
 'use strict';
+const assert = require('node:assert');
 const { createClient, RESP_TYPES } = require('redis');
-const { atEnd, Inbox, until, within } = require('./harness');
+const { atEnd, Inbox, Program, until, within } = require('./harness');
 const { notepack } = require('./interop_harness');
 
 const PARTITIONS = 16;
@@ -113,9 +114,37 @@ class TestWorker {
   }
 }
 
+/* A worker's program: {id, adminPort}. settings has redis.url. */
+async function startWorker(t, name, settings) {
+  const all = { 'admin.port': 0, 'admin.host': '127.0.0.1', ...settings };
+  const w = new Program(name, Object.entries(all).flatMap(([k, v]) => ['--set', `${k}=${v}`]));
+  atEnd(t, () => w.stop());
+  const line = await Promise.race([w.line(/msg=working/, 15000), w.exited.then(() => '')]);
+  assert.ok(line, w.log);
+  w.id = / worker=(\S+)/.exec(line)[1];
+  w.adminPort = Number(/ port=(\d+)/.exec(await w.line(/msg="admin listening"/))[1]);
+  return w;
+}
+
+/* Whose each partition is; null: nobody's. Redis is asked on new connections: those of a client of the test would be
+ * broken by what tests break. */
+async function leases(redis, partitions = PARTITIONS) {
+  const values = await redis.command('MGET', ...Array.from({ length: partitions }, (_, p) => `socket.io-peal-lease#{${p}}`));
+  return values.map((v) => v && v.split(' ')[0]);
+}
+
+/* Each of these workers has its share of partitions. */
+function fairShares(redis, workers, partitions = PARTITIONS) {
+  return until(async () => {
+    const owners = await leases(redis, partitions);
+    const has = workers.map((w) => owners.filter((id) => id === w.id).length);
+    return has.reduce((a, b) => a + b) === partitions && Math.max(...has) - Math.min(...has) <= 1;
+  }, 'fair shares', 15000);
+}
+
 /* Items in all streams now. */
-async function backlog(redis) {
-  const lengths = await Promise.all(Array.from({ length: PARTITIONS }, (_, p) => redis.command('XLEN', stream(p))));
+async function backlog(redis, partitions = PARTITIONS) {
+  const lengths = await Promise.all(Array.from({ length: partitions }, (_, p) => redis.command('XLEN', stream(p))));
   return lengths.reduce((a, b) => a + Number(b), 0);
 }
 
@@ -126,4 +155,4 @@ async function noted(redis) {
   return lengths.reduce((a, b) => a + Number(b), 0);
 }
 
-module.exports = { backlog, DATA, noted, PARTITIONS, stream, TestWorker, until };
+module.exports = { backlog, DATA, fairShares, leases, noted, PARTITIONS, startWorker, stream, TestWorker };
