@@ -29,7 +29,8 @@ static void usage(FILE *to)
     fprintf(to, "usage: peal COMMAND [options]\n\ncommands:\n");
     for (size_t i = 0; i < NCOMMANDS; i++)
         fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].what);
-    fprintf(to, "\n'peal COMMAND --help' explains a command, 'peal --version' names the version.\n");
+    fprintf(to,
+            "\n'peal COMMAND --help' explains a command, 'peal --version' names the version.\n");
 }
 
 int main(int argc, char **argv)
