@@ -167,6 +167,14 @@ static void on_stop_signal(int signo, void *arg)
         wk_server_stop(r->worker, on_stopped, r);
 }
 
+/* As gateways are told to reload; a worker is simply started anew. */
+static void on_hangup(int signo, void *arg)
+{
+    (void)signo;
+    (void)arg;
+    log_warn("SIGHUP: a worker reads its configuration only when it starts");
+}
+
 static void log_start(const struct worker *w)
 {
     struct log_line l;
@@ -189,6 +197,7 @@ int wk_server_run(const struct cfg *cfg, const char *name, wk_handlers_cb own)
     }
     loop_on_signal(loop, SIGTERM, on_stop_signal, &r);
     loop_on_signal(loop, SIGINT, on_stop_signal, &r);
+    loop_on_signal(loop, SIGHUP, on_hangup, NULL);
     log_start(r.worker);
     loop_run(loop);
     wk_server_free(r.worker);

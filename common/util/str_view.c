@@ -26,13 +26,14 @@ bool sv_glob(struct str_view pattern, struct str_view s)
 bool sv_to_u64(struct str_view s, uint64_t max, uint64_t *out)
 {
     uint64_t n = 0;
+    if (s.n == 0) return false;
     for (size_t i = 0; i < s.n; i++) {
         unsigned digit = (unsigned char)s.p[i] - (unsigned)'0';
         if (digit > 9 || digit > max || n > (max - digit) / 10) return false;
         n = n * 10 + digit;
     }
     *out = n;
-    return s.n > 0;
+    return true;
 }
 
 bool sv_number(struct str_view s, uint64_t max, uint64_t *out)

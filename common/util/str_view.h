@@ -66,7 +66,7 @@ static inline struct str_view sv_trim(struct str_view s)
     return s;
 }
 
-/* Decimal digits and nothing else, at most max. False: *out is not to be looked at. */
+/* Decimal digits and nothing else, at most max. False: *out is as it was. */
 bool sv_to_u64(struct str_view s, uint64_t max, uint64_t *out);
 /* The same, and the first digit no needless zero: as numbers are written that have one form only. */
 bool sv_number(struct str_view s, uint64_t max, uint64_t *out);

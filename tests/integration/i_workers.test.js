@@ -176,6 +176,9 @@ test('a worker on its admin port, and in peal status', async (t) => {
   assert.deepEqual([workers[0].id, workers[0].pid, workers[0].in_hand, workers[0].backlog, nodes],
     [w.id, w.child.pid, 0, 0, []]);
 
+  w.child.kill('SIGHUP'); /* for gateways; a worker goes on */
+  await w.line(/SIGHUP: a worker reads its configuration only when it starts/);
+
   await client.sendCommand(['CLIENT', 'PAUSE', '3000', 'ALL']);
   const away = await until(async () => {
     const r = await get('/readyz');
