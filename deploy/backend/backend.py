@@ -1,38 +1,9 @@
 #!/usr/bin/python3
-"""A chat's backend in Flask: Peal's worker posts what happens in the namespace /chat, and does what the
-answers say (docs/handlers-python.md). Rooms, the last 50 messages of each, private messages, and who is there.
+"""A chat's backend in Flask: Peal's worker posts what happens in the namespace /chat, and does what the answers
+say. Rooms, the last 50 messages of each, private messages, and who is there. Settings: peal_items.py."""
+import json, time
 
-    PEAL_WORKER_HTTP_SECRET       the worker's worker.http_secret (required, or …)
-    PEAL_WORKER_HTTP_SECRET_FILE  … the file that holds it
-    REDIS_URL                     where it remembers (none: in memory, for one process)
-    PEAL_DEMO_BACKEND_HOST, _PORT where it listens (127.0.0.1, 8001)
-"""
-import hashlib, hmac, json, logging, os, sys, threading, time
-
-import flask
-from werkzeug.serving import WSGIRequestHandler, make_server
-
-from memory import Memory
-
-SECRET = os.environ.get("PEAL_WORKER_HTTP_SECRET", "").encode()
-if not SECRET:
-    with open(os.environ["PEAL_WORKER_HTTP_SECRET_FILE"], "rb") as file:
-        SECRET = file.read().rstrip(b"\r\n")
-if url := os.environ.get("REDIS_URL"):
-    import redis
-    store = redis.Redis.from_url(url, decode_responses=True)
-else:
-    store = Memory()
-app = flask.Flask(__name__)
-lock = threading.Lock()
-
-
-def check_signature(request):
-    parts = dict(part.partition("=")[::2] for part in request.headers.get("Peal-Signature", "").split(","))
-    stamp = parts.get("t", "")
-    wanted = hmac.new(SECRET, stamp.encode() + b"." + request.get_data(), hashlib.sha256).hexdigest()
-    if not hmac.compare_digest(wanted.encode(), parts.get("v1", "").encode()) or abs(time.time() - int(stamp)) > 300:
-        flask.abort(401)
+from peal_items import app_of, serve, store
 
 
 def people(room):
@@ -76,37 +47,15 @@ def whisper(item, user, text):
 EVENTS = {"enter": enter, "say": say, "whisper": whisper}
 
 
-@app.post("/peal")
-def peal():
-    check_signature(flask.request)
-    item = flask.request.get_json()
-    with lock:
-        if answer := store.get(f"chat:item:{item['id']}"):  # it has been done; the first answer was lost
-            return app.response_class(answer, mimetype="application/json")
-        if item["type"] == "event":
-            answer = EVENTS[item["event"]](item, *item["args"]) if item["event"] in EVENTS else {
-                "error": {"message": f"there is no event {item['event']}"}}
-        else:
-            answer = enter(item, "general") if item["type"] == "connect" else leave(item)
-            answer.pop("leave", None)  # who is gone is in no room, who comes in none yet
-        answer = json.dumps(answer)
-        store.set(f"chat:item:{item['id']}", answer, ex=600)
-    return app.response_class(answer, mimetype="application/json")
+def handle(item):
+    if item["type"] == "event":
+        known = EVENTS.get(item["event"])
+        return known(item, *item["args"]) if known else {"error": {"message": f"there is no event {item['event']}"}}
+    answer = enter(item, "general") if item["type"] == "connect" else leave(item)
+    answer.pop("leave", None)  # who is gone is in no room, who comes in none yet
+    return answer
 
 
-@app.get("/healthz")
-def health():
-    return "ok\n"
-
-
+app = app_of(handle)
 if __name__ == "__main__":
-    host = os.environ.get("PEAL_DEMO_BACKEND_HOST", "127.0.0.1")
-    port = int(os.environ.get("PEAL_DEMO_BACKEND_PORT", "8001"))
-    WSGIRequestHandler.protocol_version = "HTTP/1.1"  # keeps connections open
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # no line for each message
-    try:
-        server = make_server(host, port, app, threaded=True)
-    except OSError as why:
-        sys.exit(f"backend: cannot listen on {host} port {port}: {why.strerror}")
-    print(f"backend: listening on http://{host}:{port}/peal", file=sys.stderr)
-    server.serve_forever()
+    serve(app)

@@ -42,6 +42,7 @@ CASES = {case.key: case for case in (
     Case("ack", "Event with ack, 64 in flight", ANSWER, per_message),
     Case("echo", "Echo by a room of one's own, with ack", ANSWER, per_message),
     Case("connect-HS256", "Connect with HS256", CONNECTION, per_connection),
+    Case("connect-10000", "Connect with HS256, 10 000 clients", CONNECTION, per_connection),
     Case("connect-RS256", "Connect with RS256", CONNECTION, per_connection),
     Case("connect-ES256", "Connect with ES256", CONNECTION, per_connection),
     Case("memory", "Idle: 10 000 clients in a room", "KiB resident per connection", resident),

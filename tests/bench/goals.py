@@ -7,6 +7,8 @@ from cases import compared, figures
 from common import cell, ratios, table
 from lasting import MARK, SLOW_LIMIT
 
+NODE_CONNECT = 700, 1400  # µs
+
 # values: one a round; must: a function of their median
 Goal = namedtuple("Goal", "what must values met mark")
 
@@ -30,6 +32,14 @@ def slow_growth(results):
     """Share of what the limits allow that memory grew by."""
     return [a["grown_kib"] * 1024 / (a["deaf"] * SLOW_LIMIT)
             for a in results.get("slow-with", {}).get("peal", [])]
+
+
+def comparable_connects(results):
+    """µs of a connection to Peal in the rounds where Node needs what it does on the machine that
+    the goal was set on."""
+    return [mine for key in ("connect-HS256", "connect-10000")
+            for mine, node in zip(figures(results, key, "peal"), figures(results, key, "node"))
+            if NODE_CONNECT[0] <= node <= NODE_CONNECT[1]]
 
 
 def opening_windows(most):
@@ -93,10 +103,12 @@ def goals_of(results):
     rows += [
         Goal("8 in flight: CPU per delivery, Node / Peal", "≥ 6",
              compared(results, "inflight-8", "node", "peal"), at_least(6), ""),
-        Goal("Connect with HS256", "≤ 80 µs", figures(results, "connect-HS256", "peal"),
-             at_most(80), " µs"),
+        Goal("Connect with HS256, in rounds where Node needs %d to %d µs" % NODE_CONNECT,
+             "≤ 80 µs", comparable_connects(results), at_most(80), " µs"),
         Goal("Connect with HS256, Node / Peal", "≥ 10",
              compared(results, "connect-HS256", "node", "peal"), at_least(10), ""),
+        Goal("Connect with HS256, 10 000 clients, Node / Peal", "≥ 10",
+             compared(results, "connect-10000", "node", "peal"), at_least(10), ""),
         Goal("Cost of a connection at 50 000 open ones / at 1000", "≤ 1.1 (no growth)",
              opening_growth(results), at_most(1.1), ""),
         Goal("Resident memory of an idle connection", "≤ 3 KiB",

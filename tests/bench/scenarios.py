@@ -88,6 +88,7 @@ def fill_large(stage):
         answer = actor.join(stage.clients)
         say(f"{stage.clients} clients on {actor.kind}: {answer['cpu_us'][0] / stage.clients:.0f} "
             f"µs, {answer['memory_kib']['rss']:.2f} KiB resident each")
+        stage.bench.keep("connect-10000", actor.kind, answer)
         if actor.kind != "floor":
             stage.bench.keep("memory", actor.kind, answer)
 
