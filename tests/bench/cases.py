@@ -51,6 +51,8 @@ CASES = {case.key: case for case in (
     Case("poll-8", "Long-polling: 8 in flight to 1000", DELIVERY, per_delivery),
     Case("slow-without", "40 × 4 KiB a second to 990", DELIVERY, per_delivery),
     Case("slow-with", "40 × 4 KiB a second to 990, 10 more do not read", DELIVERY, per_delivery),
+    Case("slow-after", "40 × 4 KiB a second to 990, when those are closed", DELIVERY,
+         per_delivery),
     Case("grow-100-rooms", "100 rooms of 10", DELIVERY, per_delivery),
     Case("grow-1000-rooms", "the same beside 900 more rooms", DELIVERY, per_delivery),
     Case("grow-20-each", "the same, each client in 19 more rooms", DELIVERY, per_delivery),

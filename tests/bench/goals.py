@@ -22,10 +22,14 @@ def at_least(limit):
 
 
 def p99_with_slow(results, server):
-    """How many times what it was without them."""
-    pairs = zip(results.get("slow-with", {}).get(server, []),
-                results.get("slow-without", {}).get(server, []))
-    return [a["delay_us"]["p99"] / b["delay_us"]["p99"] for a, b in pairs]
+    """How many times what it was without them: before, and afterwards if that was measured."""
+    def p99(key):
+        return [a["delay_us"]["p99"] for a in results.get(key, {}).get(server, [])]
+    before = p99("slow-without")
+    after = p99("slow-after")
+    if len(after) != len(before):
+        after = before
+    return [a / ((b + c) / 2) for a, b, c in zip(p99("slow-with"), before, after)]
 
 
 def slow_growth(results):

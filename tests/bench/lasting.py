@@ -35,7 +35,7 @@ def idle(bench, stage, turn):
         few = extra.start("peal", "peal-few")
         few.clients = bench.count(1000)
         few.join(few.clients)
-        for _ in range(3):  # since there is only one round of it
+        for _ in range(7):  # since there is only one round of it
             for key, actor in (("grow-idle-before", few), ("grow-idle", many.actors[0])):
                 few_members(bench, key, actor, few.clients, 8,
                             {"event": '"room"', "room": "ten-", "group": 10})
@@ -120,7 +120,8 @@ ETHERNET_MSS = 1460  # for loopback's segments the kernel itself would hold back
 
 
 def slow(bench, turn):
-    """The same traffic to the same readers, before and after 1 % came that read nothing."""
+    """The same traffic to the same readers: alone, beside 1 % that read nothing, and with Peal, which
+    closes those meanwhile, alone again, since a machine's mood is not the same for long."""
     deaf = bench.count(1000) // 100
     n = bench.count(1000) - deaf
     traffic = {"n": n, "rate": 40, "size": 4096}
@@ -142,6 +143,8 @@ def slow(bench, turn):
             answer["closed"] = read_file(actor.server.log).count("slow consumer")
             say(f"slow, {actor.kind}: grown by {answer['grown_kib']} KiB, {answer['closed']} of "
                 f"{deaf} closed")
+            if answer["closed"] == deaf:
+                fan_out(bench, stage, turn, "slow-after", seconds=2, kinds=(actor.kind,), **traffic)
 
 
 # --- all leave, all come back

@@ -44,7 +44,9 @@ def fill_thousand(stage):
 
 
 def broadcast(bench, stage, turn):
-    fan_out(bench, stage, turn, "broadcast-1000", window=1)
+    """In slices: of one measurement by one other, the machine's mood is a third."""
+    for i in range(4):
+        fan_out(bench, stage, turn + i, "broadcast-1000", seconds=0.5, window=1)
 
 
 def inflight(bench, stage, turn):
